@@ -1,0 +1,47 @@
+# Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
+SHELL := /bin/bash
+.DEFAULT_GOAL := demo
+.PHONY: demo dev install lint test
+
+# Without bytecode every start of `dagster` takes more than twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+# Dagster advises `dg` instead of `dagster asset materialize`; users of `dagster` can do nothing about it here.
+export PYTHONWARNINGS := ignore:Function `asset_materialize_command` is superseded,ignore:Function `definitions_validate_command` is superseded
+export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN := .venv/bin
+
+demo: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## load five real tables into DuckDB, and show them
+	$(BIN)/dagster asset materialize --select 'group:flights' -m custom_store_pipeline.definitions
+	@$(BIN)/custom-store status flights
+
+dev: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## Dagster's UI on http://localhost:3000
+	$(BIN)/dagster dev -w workspace.yaml
+
+install: .venv/.installed ## make .venv and install the project
+
+lint: .venv/.installed-dev ## style, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/.installed-dev ## all tests
+	$(BIN)/python -m pytest
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found; install one, or run: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(@D) && cp $< $@

@@ -1,0 +1,10 @@
+"""Custom store drivers as Dagster assets: a YAML mapping and one small class make each entity an asset.
+
+What drivers import stands here; ``custom_store_pipeline.definitions`` is what Dagster loads.
+"""
+
+from custom_store_pipeline.drivers.protocol import ChunkedPushDriver, PullDriver, PushDriver
+from custom_store_pipeline.errors import TerminalError
+from custom_store_pipeline.results import Pulled
+
+__all__ = ["ChunkedPushDriver", "PullDriver", "Pulled", "PushDriver", "TerminalError"]

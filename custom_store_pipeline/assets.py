@@ -1,0 +1,306 @@
+"""Mappings → Dagster: one asset an entity, steps of several entities, external assets for what lies upstream."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import dagster as dg
+
+from custom_store_pipeline.config.driver_config import redactor_of
+from custom_store_pipeline.config.lineage import SIDES
+from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
+from custom_store_pipeline.drivers.source import source_digest
+from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, EntitiesFailedError
+from custom_store_pipeline.io_manager import CustomStoreIOManager, Use
+from custom_store_pipeline.names import dagster_identifier
+from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
+from custom_store_pipeline.redaction import redacted_output
+from custom_store_pipeline.stores import StoreDriver
+from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
+from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
+
+# Keys of a mapping that say when and how its entities run, or what they are called in the UI: changing them changes
+# no row, so they are no part of the code version.
+_NOT_IN_CODE_VERSION = frozenset(
+    {"mapping_name", "concurrency", "entities_per_step", "retries", "timeout", "schedule", "timezone", "pool", "tags",
+     "owners", "description", "auto_materialize"}
+)  # fmt: skip
+
+
+def build_assets(projects: Projects, defined_elsewhere: Set[dg.AssetKey]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """All assets of a projects folder.
+
+    Args:
+        projects: the projects folder.
+        defined_elsewhere: keys of hand-written assets, for which no external asset must be made.
+
+    Returns:
+        The steps of all mappings, an external asset for each source entity that nothing in the graph makes, and a
+        placeholder for each file that cannot be used.
+    """
+    steps = [step for mapping in projects.mappings for step in _steps(mapping, projects)]
+    made = {key for step in steps for key in step.keys} | defined_elsewhere
+    external = {
+        key: _external_asset(entity.source_key, mapping)
+        for mapping in projects.mappings
+        for entity in mapping.entities
+        if (key := dg.AssetKey(entity.source_key)) not in made
+    }
+    return [*steps, *external.values(), *_placeholders(projects.broken_files)]
+
+
+def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
+    """One I/O manager a store, by its resource key: ``<project>__<store name>``."""
+    uses: dict[str, list[Use]] = {}
+    for mapping in projects.mappings:
+        for side in SIDES:
+            uses.setdefault(io_manager_key(mapping, side), []).append((mapping, side))
+    return {
+        key: CustomStoreIOManager(
+            StoreDriver(
+                projects.folder,
+                of_store[0][0].store_project(of_store[0][1]),
+                of_store[0][0].store(of_store[0][1]).file_name,
+            ),
+            of_store,
+        )
+        for key, of_store in uses.items()
+    }
+
+
+def build_schedules(projects: Projects) -> list[dg.ScheduleDefinition]:
+    """One schedule for each mapping that has one. It is on from the start: the YAML says that it is to run."""
+    return [
+        dg.ScheduleDefinition(
+            name=dagster_identifier(mapping.project, mapping.name, "schedule"),
+            cron_schedule=mapping.config.schedule,
+            execution_timezone=mapping.config.timezone,
+            target=dg.AssetSelection.assets(*(entity.target_key for entity in mapping.entities)),
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
+        for mapping in projects.mappings
+        if mapping.config.schedule
+    ]
+
+
+def io_manager_key(mapping: LoadedMapping, side: Side) -> str:
+    """The resource key of a store's I/O manager, such as ``blog__sqlite_store_driver``."""
+    return dagster_identifier(mapping.store_project(side), mapping.store(side).label)
+
+
+def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefinition]:
+    """The mapping's entities, ``entities_per_step`` at a time."""
+    size = mapping.config.entities_per_step
+    version = _code_version(mapping, projects)
+    references = _code_references(mapping, projects)
+    for number, start in enumerate(range(0, len(mapping.entities), size), start=1):
+        name = dagster_identifier(mapping.project, mapping.name, *([str(number)] if number > 1 else []))
+        specs = {
+            dagster_identifier(entity.target_name): (entity, _spec(mapping, entity, version, references))
+            for entity in mapping.entities[start : start + size]
+        }
+        yield _step(name, mapping, specs)
+
+
+def _step(name: str, mapping: LoadedMapping, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]) -> dg.AssetsDefinition:
+    """One subsettable multi_asset over some entities of a mapping.
+
+    A step that pulls and pushes many entities, instead of a step for each: with Dagster's default executor a step is a
+    process of its own and costs seconds. Pushing happens in here and not in ``handle_output``, because an exception
+    there would end the whole step.
+    """
+    source_key, target_key = io_manager_key(mapping, "from"), io_manager_key(mapping, "to")
+
+    @dg.multi_asset(
+        name=name,
+        # Inputs and outputs are named here because Dagster would make invalid names of entities such as "ä b.c".
+        ins={
+            f"from_{out}": dg.AssetIn(entity.source_key, dagster_type=dg.Nothing) for out, (entity, _) in specs.items()
+        },
+        outs={
+            out: dg.AssetOut.from_spec(spec, is_required=False, dagster_type=dg.Any, io_manager_key=target_key)
+            for out, (_, spec) in specs.items()
+        },
+        internal_asset_deps={out: {dg.AssetKey(entity.source_key)} for out, (entity, _) in specs.items()},
+        can_subset=True,
+        required_resource_keys={source_key, target_key},
+        pool=mapping.config.pool,
+    )
+    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        source: CustomStoreIOManager = getattr(context.resources, source_key)
+        target: CustomStoreIOManager = getattr(context.resources, target_key)
+        selected = context.op_execution_context.selected_output_names
+        entities = [entity for out, (entity, _) in specs.items() if out in selected]
+        yield from _materialize(context, mapping, entities, source, target)
+
+    return step
+
+
+def _materialize(
+    context: dg.AssetExecutionContext,
+    mapping: LoadedMapping,
+    entities: Sequence[Entity],
+    source: CustomStoreIOManager,
+    target: CustomStoreIOManager,
+) -> Iterator[dg.MaterializeResult[Any]]:
+    redactor = redactor_of(mapping)
+    run_id = context.run_id
+
+    def transfer(entity: Entity, watch: Watch) -> Transferred:
+        return transfer_entity(
+            entity,
+            pull=lambda entity: source.pull(mapping, entity, run_id, redactor),
+            push=lambda entity, pulled: target.push(mapping, entity, pulled, run_id, redactor),
+            retries=mapping.config.retries,
+            watch=watch,
+        )
+
+    failed: list[FailedEntity] = []
+    with redacted_output(redactor):
+        for outcome in transfer_batch(
+            entities, transfer, concurrency=mapping.config.concurrency, timeout=mapping.config.timeout
+        ):
+            if isinstance(outcome, Note):
+                (context.log.warning if outcome.is_warning else context.log.info)(outcome.text)
+            elif isinstance(outcome, FailedEntity):
+                failed.append(outcome)
+                context.log.error(f"{outcome.entity.name}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
+            else:
+                if outcome.warning:
+                    context.log.warning(f"{outcome.entity.name}: {outcome.warning}")
+                yield dg.MaterializeResult(asset_key=outcome.entity.target_key, metadata=_metadata(outcome))
+    if failed:
+        raise _summary(failed, len(entities))
+
+
+def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
+    """A Failure whose cause lists the reasons: Dagster prints a cause last, so they are the run's last lines."""
+    headline = f"{len(failed)} of {total} entities failed"
+    failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.name for outcome in failed)}", allow_retries=False)
+    arrived = "; the others are materialised" if len(failed) < total else ""
+    reasons = "".join(f"\n  {outcome.entity.name}: {outcome.reason}" for outcome in failed)
+    failure.__cause__ = EntitiesFailedError(
+        f"{headline}{arrived}. Mend what is wrong and materialise these again:{reasons}"
+    )
+    return failure
+
+
+def _metadata(outcome: Transferred) -> dict[str, Any]:
+    """What a materialisation shows; a driver's value whose name we use ourselves is kept under ``driver/``."""
+    columns = [dg.TableColumn(name, dtype) for name, dtype in outcome.columns.items()]
+    ours: dict[str, Any] = {
+        "dagster/row_count": outcome.rows,
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "dagster/table_name": outcome.entity.target_name,
+        "deletes": outcome.deletes,
+        "chunks": outcome.chunks,
+        "pull_seconds": round(outcome.pull_seconds, 3),
+        "push_seconds": round(outcome.push_seconds, 3),
+        "pull_rows_per_second": _rate(outcome.rows, outcome.pull_seconds),
+        "push_rows_per_second": _rate(outcome.rows, outcome.push_seconds),
+    }
+    drivers = {
+        (f"driver/{name}" if name in ours else name): dg.MetadataValue.null() if value is None else value
+        for name, value in outcome.metadata.items()
+    }
+    return {**drivers, **ours}
+
+
+def _rate(rows: int, seconds: float) -> int:
+    return round(rows / seconds) if seconds > 0 else 0
+
+
+def _spec(
+    mapping: LoadedMapping, entity: Entity, version: str, references: dg.CodeReferencesMetadataValue
+) -> dg.AssetSpec:
+    settings = mapping.config
+    return dg.AssetSpec(
+        key=entity.target_key,
+        description=settings.description
+        or f"`{entity.name}` of {'/'.join(entity.source_key[:2])}, by the mapping `{mapping.name}`.",
+        group_name=mapping.project,
+        code_version=hashlib.sha256(f"{version}\0{entity}".encode()).hexdigest()[:16],
+        owners=list(settings.owners),
+        tags=settings.tags,
+        kinds={_kind(mapping, "to")},
+        metadata={"dagster/code_references": references},
+    )
+
+
+def _external_asset(key: AssetPath, mapping: LoadedMapping) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=key,
+        group_name=mapping.store_project("from"),
+        description=f"`{key[2]}` in the store `{key[1]}`, which mappings read.",
+        kinds={_kind(mapping, "from")},
+        # Lets hand-written assets load it as an input.
+        metadata={"dagster/io_manager_key": io_manager_key(mapping, "from")},
+    )
+
+
+def _kind(mapping: LoadedMapping, side: Side) -> str:
+    """What the UI labels an asset with: ``sqlite_store_driver`` → ``sqlite``."""
+    file_name = mapping.store(side).file_name
+    return (file_name.removesuffix("_driver").removesuffix("_store") or file_name)[:50]
+
+
+def _code_version(mapping: LoadedMapping, projects: Projects) -> str:
+    """A hash of what decides which rows arrive, but for the entity: settings (``${…}`` as it is) and drivers."""
+    document = {key: value for key, value in mapping.document.items() if key not in _NOT_IN_CODE_VERSION}
+    # An entity's version must not change because another one came or went.
+    document["from"] = {key: value for key, value in document["from"].items() if key != "entity"}
+    digests = []
+    for side in SIDES:
+        try:
+            digests.append(source_digest(driver_of(projects.folder, mapping, side)))
+        except DriverNotFoundError:
+            digests.append("no such driver")
+    return hashlib.sha256(json.dumps([document, digests], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _code_references(mapping: LoadedMapping, projects: Projects) -> dg.CodeReferencesMetadataValue:
+    references = [
+        dg.LocalFileCodeReference(file_path=str(mapping.file.path), line_number=mapping.line(), label="mapping")
+    ]
+    labels: dict[Side, str] = {"from": "source driver", "to": "target driver"}
+    for side, label in labels.items():
+        try:
+            path = driver_of(projects.folder, mapping, side).path
+        except DriverNotFoundError:
+            continue
+        references.append(dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label))
+    return dg.CodeReferencesMetadataValue(code_references=list(references))
+
+
+def _placeholders(broken_files: Sequence[BrokenFile]) -> Iterator[dg.AssetsDefinition]:
+    """One asset for each file that cannot be used: visible in the graph, and failing with the reason."""
+    seen: set[tuple[str, str]] = set()
+    for file in broken_files:
+        name = file.path.stem if (file.project, file.path.stem) not in seen else file.path.name
+        seen.add((file.project, name))
+        yield _placeholder([file.project, "invalid", name], file)
+
+
+def _placeholder(key: list[str], file: BrokenFile) -> dg.AssetsDefinition:
+    error = ConfigurationError(file.problems)
+
+    @dg.asset(
+        name=None,
+        key=key,
+        description=f"This mapping file cannot be used:\n\n```\n{error}\n```",
+        group_name=dagster_identifier(file.project),
+        metadata={
+            "dagster/code_references": dg.CodeReferencesMetadataValue(
+                code_references=[
+                    dg.LocalFileCodeReference(
+                        file_path=str(file.path), line_number=max(file.problems[0].line, 1), label="mapping"
+                    )
+                ]
+            )
+        },
+    )
+    def placeholder() -> None:
+        raise ConfigurationError(file.problems)
+
+    return placeholder

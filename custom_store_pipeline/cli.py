@@ -1,0 +1,137 @@
+"""The command ``custom-store``: what is wrong with the mappings, and how the entities are."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from custom_store_pipeline import settings
+from custom_store_pipeline.config.loading import LoadedMapping
+from custom_store_pipeline.errors import ConfigurationError, Problem
+from custom_store_pipeline.projects import Projects, check_format_options, load_projects
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="custom-store-pipeline")
+def main() -> None:
+    """Custom store drivers as Dagster assets."""
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def validate(paths: Sequence[Path], as_json: bool) -> None:
+    """Check mapping files and their drivers, without importing or running anything.
+
+    PATHS are projects folders, project folders or mapping files; by default the projects folder of the settings. Exits
+    with 1 and prints every problem (file:line:column: key: message), or with 0 and prints a table of what is there.
+    """
+    problems: set[Problem] = set()
+    mappings: list[LoadedMapping] = []
+    for path in paths or [_projects_dir()]:
+        folder, wanted = _scope(path.resolve())
+        projects = load_projects(folder)
+        chosen = [mapping for mapping in projects.mappings if mapping.file.path.is_relative_to(wanted)]
+        problems.update(_problems_below(projects, wanted), check_format_options(chosen))
+        mappings += chosen
+    if as_json:
+        click.echo(json.dumps(_as_json(sorted(problems), mappings), indent=2, ensure_ascii=False))
+    elif problems:
+        click.echo("\n".join(str(problem) for problem in sorted(problems)))
+        click.echo(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
+    else:
+        _print_table(mappings)
+    if problems:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("projects", nargs=-1)
+def status(projects: Sequence[str]) -> None:
+    """Show each entity's last materialisation: rows, seconds, and where it is now.
+
+    PROJECTS are names of projects; by default all. Reads the Dagster instance that DAGSTER_HOME names.
+    """
+    if not os.environ.get("DAGSTER_HOME"):
+        raise click.ClickException("DAGSTER_HOME is not set, so nothing is remembered; set it to a folder")
+    # Dagster takes a second to import, which `validate` need not pay.
+    from custom_store_pipeline.status import latest_status
+
+    loaded = load_projects(_projects_dir())
+    known = sorted({mapping.project for mapping in loaded.mappings})
+    for name in projects:
+        if name not in known:
+            raise click.ClickException(f"no project '{name}' with valid mappings; there are: {', '.join(known)}")
+    table = Table("entity", "rows", "seconds", "when (UTC)", "where it is now")
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    for entity in latest_status([mapping for mapping in loaded.mappings if mapping.project in (projects or known)]):
+        if entity.rows is None or entity.seconds is None or entity.when is None:
+            table.add_row(entity.entity, "–", "–", "never", f"not yet in {entity.key}")
+        else:
+            when = f"{entity.when:%Y-%m-%d %H:%M:%S}"
+            table.add_row(entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location)
+    _console().print(table)
+
+
+def _projects_dir() -> Path:
+    try:
+        return settings.projects_dir()
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _scope(path: Path) -> tuple[Path, Path]:
+    """The projects folder that a path belongs to, and the path below which problems are wanted."""
+    if path.is_file():
+        return path.parent.parent.parent, path
+    if (path / "mappings").is_dir() or (path / "custom_store_driver").is_dir():
+        return path.parent, path
+    return path, path
+
+
+def _problems_below(projects: Projects, wanted: Path) -> Iterable[Problem]:
+    return (problem for problem in projects.problems if (Path.cwd() / problem.file).is_relative_to(wanted))
+
+
+def _as_json(problems: Sequence[Problem], mappings: Sequence[LoadedMapping]) -> dict[str, object]:
+    return {
+        "problems": [dataclasses.asdict(problem) for problem in problems],
+        "mappings": [
+            {
+                "project": mapping.project,
+                "mapping": mapping.name,
+                "file": mapping.file.shown,
+                "line": mapping.line(),
+                "entities": [
+                    {"entity": entity.name, "source": entity.source_key, "target": entity.target_key}
+                    for entity in mapping.entities
+                ],
+            }
+            for mapping in mappings
+        ],
+    }
+
+
+def _print_table(mappings: Sequence[LoadedMapping]) -> None:
+    table = Table("project", "mapping", "from store", "to store", "entities")
+    for mapping in mappings:
+        entities = ", ".join(entity.name for entity in mapping.entities)
+        stores = ["/".join(key[:2]) for key in (mapping.entities[0].source_key, mapping.entities[0].target_key)]
+        table.add_row(mapping.project, mapping.name, *stores, entities)
+    _console().print(table)
+    count = sum(len(mapping.entities) for mapping in mappings)
+    click.echo(f"{len(mappings)} mappings with {count} entities, no problems.")
+
+
+def _console() -> Console:
+    # In a log or a pipe, rich would cut the table at 80 columns.
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

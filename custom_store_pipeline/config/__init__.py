@@ -1,0 +1,1 @@
+"""Mapping files: their dialect, how they are read, checked and laid side by side."""

@@ -1,0 +1,117 @@
+"""What the shape of a mapping cannot say: values that must fit each other, and what is not supported yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from custom_store_pipeline.config.environment import malformed_reference
+from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.config.yaml_file import KeyPath
+from custom_store_pipeline.errors import did_you_mean
+
+
+class Finding(NamedTuple):
+    """Something wrong at a key of a mapping; ``at_key``: the key itself is wrong, not its value."""
+
+    key_path: KeyPath
+    message: str
+    at_key: bool = False
+
+
+# What each run adds to a driver's config. A store's key of the same name would be shadowed, that is, ignored.
+RUN_KEYS = frozenset(
+    {
+        "from",
+        "to",
+        "write_mode",
+        "delete_mode",
+        "primary_keys",
+        "offset",
+        "partition",
+        "run_id",
+        "idempotency_key",
+        "state",
+    }
+)
+_BESIDE_STORE = frozenset({"data_format", "entity", "offset"})
+
+
+def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Finding]:
+    """Everything that is wrong with a mapping whose keys and types are right."""
+    return [*_stores(config, document), *_entities(config), *_not_supported_yet(config)]
+
+
+def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Finding]:
+    for side, store in (("from", config.from_.store), ("to", config.to.store)):
+        for key in store.model_extra or {}:
+            path: KeyPath = (side, "store", key)
+            if key in _BESIDE_STORE:
+                where = "belongs beside 'store'" if side == "from" or key == "entity" else "belongs in 'from'"
+                yield Finding(path, f"'{key}' {where}, not in it; move it", at_key=True)
+            elif key in RUN_KEYS:
+                yield Finding(
+                    path, f"'{key}' is added to the config by each run; give the store's key another name", at_key=True
+                )
+        for path, text in _strings(document[side]["store"], (side, "store")):
+            if found := malformed_reference(text):
+                remedy = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
+                yield Finding(path, f"'{found}' is no environment variable; {remedy}")
+
+
+def _strings(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*path, index))
+
+
+def _entities(config: MappingConfig) -> Iterator[Finding]:
+    chosen = config.from_.entity
+    included = chosen.include or ()
+    for index, name in enumerate(chosen.exclude):
+        if name not in included:
+            message = f"'{name}' is not in include, so there is nothing to exclude{did_you_mean(name, included)}"
+            yield Finding(("from", "entity", "exclude", index), message)
+    if included and not set(included) - set(chosen.exclude):
+        yield Finding(
+            ("from", "entity", "exclude"), "all entities of include are excluded; leave one, or remove the mapping"
+        )
+    if isinstance(chosen.primary_keys, dict):
+        for name in chosen.primary_keys:
+            if name not in included:
+                message = f"'{name}' is not in include{did_you_mean(name, included)}"
+                yield Finding(("from", "entity", "primary_keys", name), message, at_key=True)
+    if len(set(included) - set(chosen.exclude)) > 1 and not re.search(
+        r"\{entity\}|\{\$\{entity\}\$\}", config.to.entity.name
+    ):
+        message = f"all entities would be written to '{config.to.entity.name}'; put {{entity}} into the name"
+        yield Finding(("to", "entity", "name"), message)
+
+
+def _not_supported_yet(config: MappingConfig) -> Iterator[Finding]:
+    """Keys of the dialect that nothing acts on yet: refused, because ignoring them would be a lie."""
+    asked: dict[KeyPath, tuple[bool, str]] = {
+        ("load_type",): (config.load_type == "incremental", "'incremental' is not supported yet; use full"),
+        ("from", "offset", "offset_columns"): (
+            bool(config.from_.offset.offset_columns),
+            "offset columns are not supported yet; remove them (each run loads everything)",
+        ),
+        ("first_load",): (config.first_load, "true is not supported yet; remove it (each run loads everything)"),
+        ("delete_type",): (
+            config.delete_type == "keys",
+            "'keys' is not supported yet; use none, and let pull_data return deletes",
+        ),
+        ("delete_log_columns",): (bool(config.delete_log_columns), "not supported yet; remove it"),
+        ("max_delete_fraction",): (config.max_delete_fraction is not None, "not supported yet; remove it"),
+        ("partitions",): (config.partitions is not None, "not supported yet; remove it"),
+        ("auto_materialize",): (config.auto_materialize, "true is not supported yet; use schedule"),
+    }
+    for path, (is_asked, message) in asked.items():
+        if is_asked:
+            yield Finding(path, message)

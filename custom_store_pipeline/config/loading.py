@@ -1,0 +1,239 @@
+"""Mapping files → mappings: found, merged with their defaults, checked, each problem with its place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from custom_store_pipeline.config.checks import check_mapping
+from custom_store_pipeline.config.models import MappingConfig, Store
+from custom_store_pipeline.config.problems import explain
+from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, dotted, has_path, read_yaml
+from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
+
+Side = Literal["from", "to"]
+AssetPath = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One entity of a mapping.
+
+    Attributes:
+        name: what it is called in the source.
+        target_name: what it is called in the target.
+        primary_keys: its primary key columns; empty when the mapping names none.
+        source_key: the asset key of the source side: project, store, entity.
+        target_key: the asset key of the target side: where the data lives after the push.
+    """
+
+    name: str
+    target_name: str
+    primary_keys: tuple[str, ...]
+    source_key: AssetPath
+    target_key: AssetPath
+
+
+@dataclass(frozen=True)
+class LoadedMapping:
+    """A valid mapping, and where it came from.
+
+    Attributes:
+        project: the project that the file lies in.
+        name: the mapping's name, unique in the project.
+        file: the file.
+        index: its place in the file's list, from 0.
+        config: its settings.
+        document: the mapping as written, merged with the defaults, ``to`` in its long form. ``${…}`` is unresolved.
+    """
+
+    project: str
+    name: str
+    file: YamlFile
+    index: int
+    config: MappingConfig
+    document: dict[str, Any] = field(repr=False)
+
+    def store(self, side: Side) -> Store:
+        """The settings of one side's store."""
+        return self.config.from_.store if side == "from" else self.config.to.store
+
+    def store_project(self, side: Side) -> str:
+        """The project whose driver serves one side."""
+        return self.store(side).project_name or self.project
+
+    @cached_property
+    def entities(self) -> tuple[Entity, ...]:
+        """The mapping's entities in the order of the YAML; one, named like the mapping, if it names none."""
+        chosen = self.config.from_.entity
+        excluded = set(chosen.exclude)
+        return tuple(self._entity(name) for name in chosen.include or (self.name,) if name not in excluded)
+
+    def _entity(self, name: str) -> Entity:
+        template = self.config.to.entity.name
+        target_name = template.replace("{${entity}$}", name).replace("{entity}", name)
+        keys = self.config.from_.entity.primary_keys
+        if isinstance(keys, dict):
+            keys = keys.get(name, [])
+        return Entity(
+            name,
+            target_name,
+            (keys,) if isinstance(keys, str) else tuple(keys),
+            (self.store_project("from"), self.store("from").label, name),
+            (self.store_project("to"), self.store("to").label, target_name),
+        )
+
+    def problem(self, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
+        """A problem at a key of this mapping, written in the mapping itself or in the file's defaults."""
+        return _place(self.file, self.index, key_path, message, at_key=at_key)
+
+    def line(self) -> int:
+        """The line in which the mapping begins."""
+        return self.file.item_lines[self.index]
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """One mapping file: its mappings, or what is wrong with it (then ``mappings`` holds those that are right)."""
+
+    project: str
+    path: Path
+    mappings: tuple[LoadedMapping, ...]
+    problems: tuple[Problem, ...]
+
+
+def load_mapping_files(projects_dir: Path) -> list[LoadedFile]:
+    """Reads and checks every ``<projects_dir>/<project>/mappings/*.yaml`` (and ``*.yml``), sorted by path.
+
+    Each file is checked by itself; what concerns several of them is :mod:`.lineage`.
+    """
+    return [_load_file(project, path) for project, path in _mapping_files(projects_dir)]
+
+
+def shown_path(path: Path) -> str:
+    """The path as messages show it: relative to the working folder if it lies there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _mapping_files(projects_dir: Path) -> Iterator[tuple[str, Path]]:
+    for folder in sorted(projects_dir.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("."):
+            for path in sorted((folder / "mappings").rglob("*")):
+                if path.suffix in (".yaml", ".yml") and path.is_file():
+                    yield folder.name, path
+
+
+def _load_file(project: str, path: Path) -> LoadedFile:
+    shown = shown_path(path)
+    if not project.isidentifier():
+        message = f"the project folder '{project}' is not a plain name; rename it to letters, digits and _ only"
+        return LoadedFile(project, path, (), (Problem(shown, 0, 0, "", message),))
+    if path.parent.name != "mappings" or path.parent.parent.name != project:
+        message = "mapping files lie directly in 'mappings/', not in a folder below it; move the file up"
+        return LoadedFile(project, path, (), (Problem(shown, 0, 0, "", message),))
+    try:
+        file = read_yaml(path, shown)
+    except ConfigurationError as error:
+        return LoadedFile(project, path, (), tuple(error.problems))
+    mappings: list[LoadedMapping] = []
+    problems = _check_top_level(file)
+    for index, item in _items(file):
+        loaded = _load_mapping(project, file, index, item)
+        if isinstance(loaded, LoadedMapping):
+            mappings.append(loaded)
+        else:
+            problems += loaded
+    # A mistake in `defaults` is found once for each mapping, at one place.
+    return LoadedFile(project, path, tuple(mappings), tuple(dict.fromkeys(problems)))
+
+
+_TOP_LEVEL = ("mappings", "defaults")
+
+
+def _check_top_level(file: YamlFile) -> list[Problem]:
+    problems = []
+    for key in file.content:
+        if key not in _TOP_LEVEL:
+            hint = did_you_mean(str(key), _TOP_LEVEL) or "; the top level has only 'mappings' and 'defaults'"
+            problems.append(file.problem((str(key),), f"unknown key '{key}'{hint}", at_key=True))
+    if not isinstance(file.content.get("defaults", {}), dict):
+        problems.append(file.problem(("defaults",), "must be a mapping of keys to values"))
+    mappings = file.content.get("mappings")
+    if "mappings" not in file.content:
+        problems.append(file.problem((), "the key 'mappings' is missing; write 'mappings:' and a list of mappings"))
+    elif not isinstance(mappings, list) or not mappings:
+        message = f"must be a list of '- mapping:' items, not {describe(mappings) if mappings != [] else 'empty'}"
+        problems.append(file.problem(("mappings",), message))
+    else:
+        for index, item in enumerate(mappings):
+            if not (isinstance(item, dict) and set(item) == {"mapping"} and isinstance(item["mapping"], dict)):
+                message = "each item must be '- mapping:' with 'from' and 'to' indented below it, and nothing beside it"
+                problems.append(file.problem(("mappings", index), message))
+    return problems
+
+
+def _items(file: YamlFile) -> Iterator[tuple[int, dict[str, Any]]]:
+    mappings = file.content.get("mappings")
+    for index, item in enumerate(mappings if isinstance(mappings, list) else []):
+        if isinstance(item, dict) and isinstance(item.get("mapping"), dict):
+            yield index, item["mapping"]
+
+
+def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]) -> LoadedMapping | list[Problem]:
+    defaults = file.content.get("defaults")
+    document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), _long_form(item))
+    try:
+        config = MappingConfig.model_validate(document)
+    except ValidationError as invalid:
+        return [
+            _place(file, index, error["loc"], explain(error), at_key=error["type"] == "extra_forbidden")
+            for error in invalid.errors()
+        ]
+    found = check_mapping(config, document)
+    if found:
+        return [_place(file, index, path, message, at_key=at_key) for path, message, at_key in found]
+    name = config.mapping_name or (file.path.stem if index == 0 else f"{file.path.stem}_{index + 1}")
+    return LoadedMapping(project, name, file, index, config, document)
+
+
+def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping with ``to`` in its long form, and with ``args`` that were left empty as an empty mapping."""
+    long: dict[str, Any] = copy.deepcopy(dict(mapping))
+    target = long.get("to")
+    if isinstance(target, dict) and "store" not in target:
+        beside = {"entity": target.pop("entity")} if "entity" in target else {}
+        long["to"] = {**({"store": target} if target else {}), **beside}
+    for side in ("from", "to"):
+        store = long[side].get("store") if isinstance(long.get(side), dict) else None
+        if isinstance(store, dict) and store.get("args", ...) is None:
+            store["args"] = {}
+    return long
+
+
+def _merge(defaults: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:
+    merged = {**defaults, **mapping}
+    for key in defaults.keys() & mapping.keys():
+        if isinstance(defaults[key], dict) and isinstance(mapping[key], dict):
+            merged[key] = _merge(defaults[key], mapping[key])
+    return merged
+
+
+def _place(file: YamlFile, index: int, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
+    """Finds where a key of the merged, long-form mapping was written: in the mapping or the defaults, long or short."""
+    mapping: KeyPath = ("mappings", index, "mapping")
+    bases: list[KeyPath] = [mapping, ("defaults",)]
+    short = key_path[:1] + key_path[2:] if key_path[:2] == ("to", "store") else key_path
+    for length in range(len(key_path), 0, -1):
+        for base in bases:
+            for path in (key_path[:length], short[:length]):
+                if has_path(file.content, base + path):
+                    written = short if not has_path(file.content, (*base, *key_path[:2])) else key_path
+                    return file.problem(base + path, message, at_key=at_key, shown_key=dotted(written))
+    return file.problem(mapping, message, at_key=True, shown_key=dotted(key_path))

@@ -1,0 +1,238 @@
+"""The dialect of mapping files as frozen models: every key, its type, its default.
+
+Only shapes and values live here. What a message about them says is :mod:`.problems`; how files are found, merged and
+placed is :mod:`.loading`.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from custom_store_pipeline.errors import did_you_mean
+from custom_store_pipeline.formats import DATAFRAME, FORMAT_NAMES
+from custom_store_pipeline.names import module_name
+
+
+def _refuse(message: str) -> PydanticCustomError:
+    # The braces of a message such as "${NAME}" would be taken for pydantic's own placeholders.
+    return PydanticCustomError("refused", "{message}", {"message": message})
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise _refuse(f"'{value}' is not a plain name; use letters, digits and _ only (no folders, no dots, no spaces)")
+    return value
+
+
+def _file_name(value: str) -> str:
+    return _identifier(module_name(value))
+
+
+def _cron(value: str) -> str:
+    # Dagster runs schedules by the minute, so it refuses cron strings with a sixth field that croniter would take.
+    if not croniter.is_valid(value) or (not value.startswith("@") and len(value.split()) != 5):
+        raise _refuse(
+            f"'{value}' is not a cron string of five fields (minute hour day month weekday), such as '0 6 * * *'"
+        )
+    return value
+
+
+def _timezone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        near = did_you_mean(value, zoneinfo.available_timezones())
+        raise _refuse(f"'{value}' is not a time zone such as 'Europe/Berlin'{near}")
+    return value
+
+
+def _owner(value: str) -> str:
+    if not re.fullmatch(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", value):
+        raise _refuse(f"'{value}' is not an owner; write an e-mail address, or a team as 'team:{value}'")
+    return value
+
+
+def _pool(value: str) -> str:
+    if not re.fullmatch(r"\S+", value):
+        raise _refuse(f"'{value}' is not the name of a pool; it must have no spaces")
+    return value
+
+
+def _tags(value: dict[str, str]) -> dict[str, str]:
+    for key, text in value.items():
+        if not re.fullmatch(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}", key):
+            raise _refuse(f"'{key}' is not a tag; use at most 63 letters, digits, _, . and -")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{0,63}", text):
+            raise _refuse(f"'{text}' is not the value of a tag; use at most 63 letters, digits, _, . and -")
+    return value
+
+
+def _unique(value: tuple[str, ...]) -> tuple[str, ...]:
+    for index, name in enumerate(value):
+        if name in value[:index]:
+            raise _refuse(f"'{name}' stands twice in the list; keep it once")
+    return value
+
+
+def _keys_by_entity(value: Any) -> Any:
+    """Both forms of ``primary_keys``: a list for all entities, or a list (or one name) for each."""
+    if isinstance(value, str) or (isinstance(value, list) and all(isinstance(key, str) for key in value)):
+        return value
+    if isinstance(value, dict) and all(
+        isinstance(keys, str) or (isinstance(keys, list) and keys and all(isinstance(key, str) for key in keys))
+        for keys in value.values()
+    ):
+        return value
+    raise _refuse("must be a list of column names, such as [id], or a list for each entity, such as {posts: [id]}")
+
+
+def _without_stray_placeholders(value: str) -> str:
+    rest = value.replace("{${entity}$}", "").replace("{entity}", "")
+    if "{" in rest or "}" in rest:
+        raise _refuse(
+            f"'{value}' has a placeholder that is not known; the only one is {{entity}} (or {{${{entity}}$}})"
+        )
+    return value
+
+
+def _empty_is(empty: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: empty if value is None else value)
+
+
+Text = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Text, ...], Field(strict=False), AfterValidator(_unique)]
+
+
+class Section(BaseModel):
+    """What all parts of a mapping have in common: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Store(Section):
+    """A store: its driver, and what the driver needs. Keys that are not ours belong to the driver and are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["custom"] = "custom"
+    file_name: Annotated[Text, AfterValidator(_file_name)]
+    project_name: Annotated[Text, AfterValidator(_identifier)] | None = None
+    name: Text | None = None
+    args: Annotated[dict[str, Any], _empty_is({})] = {}
+
+    @property
+    def label(self) -> str:
+        """The store's name in asset keys: ``name``, or else ``file_name``."""
+        return self.name or self.file_name
+
+
+class DataFormat(Section):
+    """How raw values of ``pull_data`` are decoded; further keys are the reader's options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal[FORMAT_NAMES] = DATAFRAME  # type: ignore[valid-type]  # the registry in formats is the one list
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The reader's options."""
+        return self.model_extra or {}
+
+
+class SourceEntities(Section):
+    """Which entities of the source, and their primary keys."""
+
+    include: Annotated[Names, Field(min_length=1)] | None = None
+    exclude: Names = ()
+    primary_keys: Annotated[str | list[str] | dict[str, str | list[str]], BeforeValidator(_keys_by_entity)] = []
+
+
+class Offset(Section):
+    """The columns whose greatest values mark what was loaded already."""
+
+    offset_columns: Names = ()
+    joining_condition: Literal["AND", "OR"] = "AND"
+
+
+class Source(Section):
+    """The ``from`` side."""
+
+    store: Store
+    data_format: Annotated[DataFormat, _empty_is({})] = DataFormat()
+    entity: Annotated[SourceEntities, _empty_is({})] = SourceEntities()
+    offset: Annotated[Offset, _empty_is({})] = Offset()
+
+
+class TargetEntities(Section):
+    """What the entities are called in the target."""
+
+    name: Annotated[Text, AfterValidator(_without_stray_placeholders)] = "{entity}"
+
+
+class Target(Section):
+    """The ``to`` side, in its long form."""
+
+    store: Store
+    entity: Annotated[TargetEntities, _empty_is({})] = TargetEntities()
+
+
+class Retries(Section):
+    """How often and how patiently a failed pull or push is tried again."""
+
+    max_attempts: int = Field(default=3, ge=1)
+    delay: float = Field(default=1, ge=0, allow_inf_nan=False)
+    backoff: Literal["exponential", "linear", "constant"] = "exponential"
+    jitter: bool = True
+
+
+NO_RETRIES = Retries(max_attempts=1)
+
+
+class LogColumn(Section):
+    """A column that marks a row as deleted, and its value."""
+
+    column: Text
+    value: Any
+
+
+class Partitions(Section):
+    """The partitions of a mapping's entities."""
+
+    type: Literal["daily", "hourly", "weekly", "monthly", "static"]
+    start: Any = None
+    keys: Names = ()
+
+
+class MappingConfig(Section):
+    """One mapping: from which store, to which store, which entities, how.
+
+    Source: custom_store_driver.md, "Example YAML Configuration", and docs/mapping.md, which lists each key.
+    """
+
+    mapping_name: Text | None = None
+    from_: Source = Field(alias="from")
+    to: Target
+    load_type: Literal["full", "full_load", "incremental"] = "full"
+    first_load: bool = False
+    write_mode: Literal["overwrite", "append", "upsert", "upsert_only", "append_delete"] = "overwrite"
+    delete_type: Literal["none", "keys"] = "none"
+    delete_mode: Literal["hard_delete", "soft_delete"] = "hard_delete"
+    delete_log_columns: Annotated[tuple[LogColumn, ...], Field(strict=False)] = ()
+    max_delete_fraction: float | None = Field(default=None, ge=0, le=1)
+    concurrency: int = Field(default=1, ge=1)
+    entities_per_step: int = Field(default=50, ge=1)
+    retries: Annotated[Retries, _empty_is({})] = NO_RETRIES
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    schedule: Annotated[str, AfterValidator(_cron)] | None = None
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    pool: Annotated[str, AfterValidator(_pool)] | None = None
+    tags: Annotated[dict[str, str], AfterValidator(_tags)] = {}
+    owners: tuple[Annotated[str, AfterValidator(_owner)], ...] = Field(default=(), strict=False)
+    description: Text | None = None
+    partitions: Partitions | None = None
+    auto_materialize: bool = False

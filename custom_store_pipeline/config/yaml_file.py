@@ -1,0 +1,209 @@
+"""Reading one YAML file: plain Python quickly, and the positions of keys only when there is an error to place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from custom_store_pipeline.errors import ConfigurationError, Problem
+
+KeyPath = tuple[str | int, ...]
+
+
+class _NoDuplicatesLoader(yaml.CSafeLoader):
+    """Plain YAML silently keeps the last of two equal keys; half of what the user wrote would be gone."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, yaml.Mark] = {}
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            first = seen.setdefault(key_node.value, key_node.start_mark)
+            if first is not key_node.start_mark:
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    f"the key '{key_node.value}' stands twice in this mapping, first in line {first.line + 1}; "
+                    "keep one of them",
+                    key_node.start_mark,
+                )
+        return super().construct_mapping(node, deep)
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A mapping file that was read: its content, and where each key of it stands.
+
+    Attributes:
+        path: the file.
+        shown: its path as messages show it.
+        text: the text that was parsed.
+        content: the top level, a dict.
+        item_lines: the line, from 1, in which each item of ``mappings`` begins.
+    """
+
+    path: Path
+    shown: str
+    text: str
+    content: dict[str, Any]
+    item_lines: tuple[int, ...]
+
+    def problem(
+        self, key_path: KeyPath, message: str, *, at_key: bool = False, shown_key: str | None = None
+    ) -> Problem:
+        """A problem at a key path, placed at its value (or its key); at the nearest parent if the path is not there."""
+        line, column = _position(self.text, key_path, at_key=at_key)
+        return Problem(self.shown, line, column, dotted(key_path) if shown_key is None else shown_key, message)
+
+
+def read_yaml(path: Path, shown: str) -> YamlFile:
+    """Reads a mapping file.
+
+    Args:
+        path: the file.
+        shown: the path to show in messages.
+
+    Raises:
+        ConfigurationError: it cannot be read or is not one YAML mapping; says where and what to do.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8; save it as UTF-8"
+        raise ConfigurationError([Problem(shown, 0, 0, "", f"the file cannot be read: {reason}")]) from None
+    text, content, item_lines = _parse(text, shown)
+    if content is None:
+        message = "the file is empty; write 'mappings:' and a list of mappings, or delete the file"
+        raise ConfigurationError([Problem(shown, 1, 1, "", message)])
+    if not isinstance(content, dict):
+        message = f"the top level is {describe(content)}; it must be a mapping with the key 'mappings'"
+        raise ConfigurationError([Problem(shown, 1, 1, "", message)])
+    return YamlFile(path, shown, text, content, item_lines)
+
+
+def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
+    # Each repair mends one line, so there can be no more of them than lines.
+    for _ in range(text.count("\n") + 2):
+        try:
+            loader = _NoDuplicatesLoader(text)
+            node = loader.get_single_node()
+            if node is None:
+                return text, None, ()
+            item = _child(node, "mappings")
+            items = item[1].value if item and isinstance(item[1], yaml.SequenceNode) else []
+            return text, loader.construct_document(node), tuple(found.start_mark.line + 1 for found in items)
+        except yaml.YAMLError as error:
+            repaired = _with_the_space_after_a_key(text, error)
+            if repaired is None:
+                raise ConfigurationError([_yaml_problem(error, shown)]) from None
+            text = repaired
+    raise AssertionError("unreachable: every repair mends a line")
+
+
+_KEY_WITHOUT_SPACE = re.compile(r"^(\s*(?:- )?[A-Za-z_][\w-]*:)(?=[^\s:])")
+
+
+def _with_the_space_after_a_key(text: str, error: yaml.YAMLError) -> str | None:
+    """``url:value`` between other keys is no YAML, yet custom_store_driver.md writes ``<key>:<value>`` so.
+
+    Looked at only where the parser gave up on exactly such a line, so no valid file is ever read differently.
+    """
+    if not isinstance(error, yaml.MarkedYAMLError) or error.context != "while scanning a simple key":
+        return None
+    if error.context_mark is None:
+        return None
+    lines = text.splitlines(keepends=True)
+    number = error.context_mark.line
+    repaired, count = _KEY_WITHOUT_SPACE.subn(r"\1 ", lines[number])
+    if not count:
+        return None
+    lines[number] = repaired
+    return "".join(lines)
+
+
+def _yaml_problem(error: yaml.YAMLError, shown: str) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Problem(shown, 1, 1, "", f"not YAML: {error}")
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    message = str(error.problem)
+    if error.context == "expected a single document in the stream":
+        message = "a second YAML document begins here; remove the '---' and keep one list 'mappings:'"
+    elif message.startswith("could not determine a constructor for the tag"):
+        message = f"{message}; YAML tags are not allowed, write plain values"
+    elif "\\t" in message or "that cannot start any token" in message:
+        message = f"not YAML: {message}; quote the value, and indent with spaces, not tabs"
+    elif not message.startswith("the key '"):
+        message = f"not YAML: {message}; check the indentation and the quotes in this line and the one before"
+    return Problem(shown, line, column, "", message)
+
+
+def _position(text: str, key_path: KeyPath, *, at_key: bool) -> tuple[int, int]:
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    if node is None:
+        return 1, 1
+    mark = node.start_mark
+    for depth, step in enumerate(key_path):
+        found = _child(node, step)
+        if found is None:
+            break
+        key_node, node = found
+        last = depth == len(key_path) - 1
+        mark = key_node.start_mark if at_key and last else node.start_mark
+    return mark.line + 1, mark.column + 1
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key_node, value_node in node.value:
+            if key_node.value == str(step):
+                return key_node, value_node
+        for key_node, value_node in node.value:  # `<<: *anchor`: the key may stand where the anchor is
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                merged = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for source in merged:
+                    if found := _child(source, step):
+                        return found
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
+
+
+def has_path(content: Any, key_path: Sequence[str | int]) -> bool:
+    """Whether the content has a value at this path."""
+    for step in key_path:
+        held = range(len(content)) if isinstance(content, list) else content if isinstance(content, dict) else ()
+        if step not in held:
+            return False
+        content = content[step]
+    return True
+
+
+def dotted(key_path: KeyPath) -> str:
+    """``("from", "entity", "include", 0)`` as ``from.entity.include[0]``."""
+    text = ""
+    for step in key_path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def describe(value: Any) -> str:
+    """What a YAML author would call a value: ``the text 'abc'``, ``the number 3``, ``a list``."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return f"{str(value).lower()} (yes, no, on, off, true and false are booleans unless quoted)"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "a mapping"
+    return f"the {type(value).__name__} {value}"

@@ -1,0 +1,57 @@
+"""The code location: ``dagster dev -m custom_store_pipeline.definitions``, and what other code locations build on."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from custom_store_pipeline import settings
+from custom_store_pipeline.assets import build_assets, build_io_managers, build_schedules
+from custom_store_pipeline.projects import load_projects
+
+_EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+
+_log = logging.getLogger("custom_store_pipeline")
+
+# `dagster asset materialize --select '*'` itself uses this parameter; its users can do nothing about it.
+warnings.filterwarnings("ignore", message=r"Parameter `include_sources` of function `AssetSelection\.all`")
+# Dagster's only way to link an asset to its files; a change of it would fail our tests, not the user's run.
+_BETA_IN_USE = r"Class `(LocalFileCodeReference|CodeReferencesMetadataValue)` is currently in beta"
+
+
+def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
+    """The assets, I/O managers and schedules of a projects folder.
+
+    Args:
+        projects_dir: the projects folder; by default the one that the settings name.
+        assets: hand-written assets to go with them, which may read and write entities through the stores' I/O managers.
+
+    Returns:
+        Definitions in which a file that cannot be used is a placeholder asset that says why.
+
+    Raises:
+        ConfigurationError: there is no projects folder, or a setting is wrong.
+    """
+    projects = load_projects(projects_dir or settings.projects_dir())
+    for problem in projects.problems:
+        _log.warning("%s", problem)
+    keys = {key for asset in assets for key in asset.keys}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_BETA_IN_USE)
+        built = build_assets(projects, keys)
+    return dg.Definitions(
+        assets=[*built, *assets],
+        resources=build_io_managers(projects),
+        schedules=build_schedules(projects),
+        executor=_EXECUTORS[settings.executor()],
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads; a function, so that importing this module reads no file."""
+    return build_definitions()

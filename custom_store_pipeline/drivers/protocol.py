@@ -1,0 +1,65 @@
+"""What a driver is: one small class, with nothing to inherit from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PullDriver(Protocol):
+    """A driver that entities can be read through. Source: custom_store_driver.md, "Function Requirements"."""
+
+    def pull_data(self, mapping_config: dict[str, Any], entity: str) -> Any:
+        """Fetches one entity.
+
+        Args:
+            mapping_config: the mapping's settings, a fresh dict for each call; see docs/drivers.md.
+            entity: the entity's name in this store.
+
+        Returns:
+            The data: a DataFrame, an Arrow stream, a list of dicts, bytes, text or a path in ``data_format``, an
+            iterable of these (chunks), ``(data, deletes)``, or :class:`~custom_store_pipeline.Pulled`.
+        """
+        ...
+
+
+class PushDriver(Protocol):
+    """A driver that entities can be written through."""
+
+    def push_data(
+        self, config: dict[str, Any], entity: str, df: pd.DataFrame, deletes_df: pd.DataFrame | None = None
+    ) -> Any:
+        """Writes one entity.
+
+        Args:
+            config: the mapping's settings, a fresh dict for each call; see docs/drivers.md.
+            entity: the entity's name in this store.
+            df: the rows to write, possibly none.
+            deletes_df: the rows to delete, or None when there are none.
+
+        Returns:
+            The status: True or values for the materialisation; False, or a dict with ``success: False`` or
+            ``status: "failed"``, when it failed.
+        """
+        ...
+
+
+class ChunkedPushDriver(PushDriver, Protocol):
+    """A driver that takes an entity chunk by chunk, so that it is never held in memory as a whole."""
+
+    def push_chunks(
+        self,
+        config: dict[str, Any],
+        entity: str,
+        chunks: Iterator[pd.DataFrame],
+        deletes_df: pd.DataFrame | None = None,
+    ) -> Any:
+        """Writes all chunks of one entity in one call, in one transaction if it can.
+
+        A transfer that failed half-way is tried again from its first chunk, so without a transaction this should be an
+        upsert. All chunks must be taken.
+        """
+        ...

@@ -1,0 +1,218 @@
+"""A driver as source code: found, confined to the projects folder, and checked without importing it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError, did_you_mean
+from custom_store_pipeline.names import pascal_case
+
+DRIVER_FOLDER = "custom_store_driver"
+
+# The methods of a driver, and what they are called with.
+SIGNATURES: dict[str, str] = {
+    "pull_data": "self, mapping_config, entity",
+    "push_data": "self, config, entity, df, deletes_df=None",
+    "push_chunks": "self, config, entity, chunks, deletes_df=None",
+    "list_entities": "self, config",
+    "pull_keys": "self, mapping_config, entity",
+    "check": "self, config",
+    "close": "self",
+}
+_OPTIONAL = ("push_chunks", "list_entities", "pull_keys", "check", "close")
+
+
+@dataclass(frozen=True)
+class DriverSource:
+    """A driver's file.
+
+    Attributes:
+        project: the project it belongs to.
+        file_name: the module's name, without ``.py``.
+        path: the file.
+    """
+
+    project: str
+    file_name: str
+    path: Path
+
+    @property
+    def class_name(self) -> str:
+        """The class that the file must define."""
+        return pascal_case(self.file_name)
+
+
+def find_driver(projects_dir: Path, project: str, file_name: str) -> DriverSource:
+    """The driver's file, which lies in the projects folder for sure.
+
+    Args:
+        projects_dir: the projects folder.
+        project: a plain name, the driver's project.
+        file_name: a plain name, the driver's module.
+
+    Raises:
+        DriverNotFoundError: no such project, no such file, or a link that leads out of the projects folder.
+    """
+    folder = projects_dir / project / DRIVER_FOLDER
+    path = folder / f"{file_name}.py"
+    if not (projects_dir / project).is_dir():
+        projects = sorted(found.name for found in projects_dir.iterdir() if (found / DRIVER_FOLDER).is_dir())
+        there = f"there are: {', '.join(projects)}" if projects else "there are none"
+        raise DriverNotFoundError(
+            f"no project '{project}' in {projects_dir.name}/; {there}{did_you_mean(project, projects)}"
+        )
+    if not path.is_file():
+        files = sorted(found.stem for found in folder.glob("*.py") if not found.name.startswith("_"))
+        there = f"there are: {', '.join(files)}" if files else "it holds no driver"
+        where = folder.relative_to(projects_dir.parent)
+        raise DriverNotFoundError(f"no file '{file_name}.py' in {where}/; {there}{did_you_mean(file_name, files)}")
+    if not path.resolve().is_relative_to(projects_dir.resolve()):
+        raise DriverNotFoundError(
+            f"{path.relative_to(projects_dir.parent)} is a link out of the projects folder; copy the file there instead"
+        )
+    return DriverSource(project, file_name, path)
+
+
+def check_driver(driver: DriverSource, method: str) -> None:
+    """Checks from the source that the driver has its class, and that the class has a method as it will be called.
+
+    What cannot be known without running the file (an imported class, a base class from elsewhere, a decorated method)
+    is taken to be right; the loader sees it when the driver is used.
+
+    Args:
+        driver: the driver.
+        method: ``pull_data`` or ``push_data``.
+
+    Raises:
+        DriverNotFoundError: the file is no Python, or does not define the class.
+        DriverSignatureError: the method is missing or takes other arguments; so for optional methods that are there.
+    """
+    where = f"{DRIVER_FOLDER}/{driver.path.name}"
+    try:
+        tree = ast.parse(driver.path.read_bytes(), filename=str(driver.path))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        message = getattr(error, "msg", None) or str(error)
+        raise DriverNotFoundError(f"{where}:{line}: not valid Python: {message}; mend the driver's file") from None
+    classes = {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
+    if driver.class_name not in classes:
+        if driver.class_name in set(_bound_names(tree)):
+            return
+        found = f"it defines {', '.join(classes)}" if classes else "it defines no class"
+        raise DriverNotFoundError(
+            f"no class '{driver.class_name}' in {where}; {found}; "
+            f"the class must be named after the file, in PascalCase{did_you_mean(driver.class_name, classes)}"
+        )
+    own = classes[driver.class_name]
+    methods, all_known = _methods(own, classes)
+    place = f"{where}:{own.lineno}: class {own.name}"
+    if method not in methods and all_known:
+        raise DriverSignatureError(
+            f"{place} has no method '{method}'{did_you_mean(method, methods)}; add: def {method}({SIGNATURES[method]})"
+        )
+    if "__init__" in methods:
+        _check_arguments(methods["__init__"], "__init__", "self", place)
+    for name in (method, *_OPTIONAL):
+        if name in methods:
+            _check_arguments(methods[name], name, SIGNATURES[name], place)
+
+
+def source_digest(driver: DriverSource) -> str:
+    """A hash of the driver's file and of the modules beside it that it imports (``from .helpers import …``)."""
+    digest = hashlib.sha256()
+    for path in sorted(_with_helpers(driver.path)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _with_helpers(path: Path) -> set[Path]:
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        if current in found:
+            continue
+        found.add(current)
+        try:
+            tree = ast.parse(current.read_bytes())
+        except (SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                modules = [node.module] if node.module else [alias.name for alias in node.names]
+                for module in modules:
+                    base = current.parent.joinpath(*module.split("."))
+                    waiting += [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+    return found
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, also those that stand in ``if`` and ``try`` blocks."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            for inner in (node.body, getattr(node, "orelse", []), getattr(node, "finalbody", [])):
+                yield from _statements(inner)
+            for handler in getattr(node, "handlers", []):
+                yield from _statements(handler.body)
+
+
+def _bound_names(tree: ast.Module) -> Iterator[str]:
+    """Names that the module gets in another way than by a class statement: these cannot be looked into."""
+    for node in _statements(tree.body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _methods(own: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[dict[str, _Function], bool]:
+    """The class's methods with those of bases in the same file, and whether there can be no others."""
+    methods: dict[str, _Function] = {}
+    all_known = not own.keywords and not own.decorator_list
+    for base in own.bases:
+        if isinstance(base, ast.Name) and base.id in classes and classes[base.id] is not own:
+            inherited, known = _methods(
+                classes[base.id], {name: node for name, node in classes.items() if node is not own}
+            )
+            methods = {**inherited, **methods}
+            all_known = all_known and known
+        elif not (isinstance(base, ast.Name) and base.id == "object"):
+            all_known = False
+    for node in _statements(own.body):
+        if isinstance(node, _Function):
+            methods[node.name] = node
+        elif not isinstance(node, ast.Expr | ast.Pass | ast.AnnAssign | ast.ClassDef):
+            all_known = False  # an assignment or a loop may make methods too
+    return methods, all_known
+
+
+def _check_arguments(function: _Function, name: str, signature: str, place: str) -> None:
+    expected = f"it must be: def {name}({signature})"
+    if isinstance(function, ast.AsyncFunctionDef):
+        raise DriverSignatureError(f"{place}: '{name}' is async, and nothing awaits it; {expected}")
+    decorators = [decorator.id for decorator in function.decorator_list if isinstance(decorator, ast.Name)]
+    if len(decorators) < len(function.decorator_list) or set(decorators) - {"staticmethod", "classmethod"}:
+        return  # a decorator may change the arguments
+    arguments = function.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    given = len(signature.split(",")) - (1 if "staticmethod" in decorators else 0)
+    required = len(names) - len(arguments.defaults)
+    required_by_name = [
+        argument.arg
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is None
+    ]
+    # `deletes_df` is passed on every call, so a method that does without it would fail when it is called.
+    if required > given or (len(names) < given and arguments.vararg is None) or required_by_name:
+        found = ast.unparse(arguments)
+        raise DriverSignatureError(f"{place}: '{name}({found})' cannot be called as it will be; {expected}")

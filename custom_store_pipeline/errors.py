@@ -1,0 +1,148 @@
+"""Every exception that this package raises, in one tree.
+
+::
+
+    CustomStoreError                  catch this to catch all of them
+    ├── ConfigurationError            a YAML mapping or a setting is wrong; carries all problems found
+    │   └── MissingVariableError      ${NAME} stands in a store, and the environment has no NAME
+    ├── DriverError                   something about a driver
+    │   ├── DriverNotFoundError       no such project, file or class
+    │   ├── DriverSignatureError      a method is missing or takes other arguments
+    │   ├── DriverImportError         the driver's module raised while it was imported
+    │   ├── PullError                 the driver raised while pulling, or its data could not be decoded
+    │   └── PushError                 the driver raised while pushing
+    ├── ResultError                   what a driver returned cannot be used
+    │   ├── UnusableDataError         pull_data returned something that is no data
+    │   ├── PushReportedFailureError  push_data returned False, or a status that says "failed"
+    │   └── MissingExtraError         a format needs a package of an extra that is not installed
+    ├── EntityTimeoutError            an entity ran past the mapping's timeout
+    ├── EntitiesFailedError           the summary of a step in which entities failed
+    └── TerminalError                 raised by drivers: trying again is of no use
+
+A message says where, what is wrong and what to do. No message holds a secret: whatever raises has redacted it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class CustomStoreError(Exception):
+    """The root of the tree."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in one place of one file.
+
+    Attributes:
+        file: the path as shown to the user.
+        line: counted from 1; 0 where the file as a whole is meant.
+        column: counted from 1; 0 where the file as a whole is meant.
+        key: the path of the YAML key, such as ``from.data_format.type``; may be empty.
+        message: what is wrong and what to do about it.
+    """
+
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        """``file:line:column: key: message``, without the parts that are not known."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class ConfigurationError(CustomStoreError):
+    """Mappings or settings are wrong; ``problems`` lists all of them, sorted by place."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keeps the problems and makes the message of one line for each."""
+        self.problems: Sequence[Problem] = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class MissingVariableError(ConfigurationError):
+    """A store's string names an environment variable that is not set when the step runs."""
+
+
+class DriverError(CustomStoreError):
+    """A driver cannot be used, or it raised."""
+
+
+class DriverNotFoundError(DriverError):
+    """The project, the driver file or the class in it is not there."""
+
+
+class DriverSignatureError(DriverError):
+    """A method that is needed is missing, or does not take the arguments it is called with."""
+
+
+class DriverImportError(DriverError):
+    """The driver's module raised while it was imported; ``driver_traceback`` is its own traceback."""
+
+    def __init__(self, message: str, driver_traceback: str) -> None:
+        """Keeps the (redacted) traceback beside the message."""
+        super().__init__(message)
+        self.driver_traceback = driver_traceback
+
+
+class DriverCallError(DriverError):
+    """A driver's method raised.
+
+    Attributes:
+        driver_traceback: the driver's own traceback with its causes, redacted.
+        terminal: True when the driver raised :class:`TerminalError`, which is never retried.
+    """
+
+    def __init__(self, message: str, driver_traceback: str = "", *, terminal: bool = False) -> None:
+        """Keeps the (redacted) traceback and whether a retry is of use."""
+        super().__init__(message)
+        self.driver_traceback = driver_traceback
+        self.terminal = terminal
+
+
+class PullError(DriverCallError):
+    """``pull_data``, or the iterator that it returned, raised, or its bytes could not be decoded."""
+
+
+class PushError(DriverCallError):
+    """``push_data`` or ``push_chunks`` raised."""
+
+
+class ResultError(CustomStoreError):
+    """What a driver returned cannot be used."""
+
+
+class UnusableDataError(ResultError):
+    """``pull_data`` returned something that is not data."""
+
+
+class PushReportedFailureError(ResultError):
+    """``push_data`` returned a status that says that it failed."""
+
+
+class MissingExtraError(ResultError):
+    """A data format needs a package that belongs to an extra that is not installed."""
+
+
+class EntityTimeoutError(CustomStoreError):
+    """An entity took longer than its mapping's ``timeout``."""
+
+
+class EntitiesFailedError(CustomStoreError):
+    """The summary of a step: each failed entity with its reason, a line each."""
+
+
+class TerminalError(CustomStoreError):
+    """Raised by a driver when trying again is of no use (wrong password, no such table)."""
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the option most like the word, or an empty string."""
+    near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,136 @@
+"""Dagster's I/O managers over stores: one a store, thin over its driver."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from custom_store_pipeline.config.driver_config import driver_config, redactor_of
+from custom_store_pipeline.config.loading import Entity, LoadedMapping, Side
+from custom_store_pipeline.errors import (
+    ConfigurationError,
+    DriverCallError,
+    DriverImportError,
+    Problem,
+    UnusableDataError,
+)
+from custom_store_pipeline.redaction import Redactor
+from custom_store_pipeline.results import DataFormat, PulledData, PushStatus, in_one_piece, read_pulled
+from custom_store_pipeline.stores import StoreDriver
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Use = tuple[LoadedMapping, Side]
+
+
+class CustomStoreIOManager(dg.IOManager):
+    """Reads and writes entities of one store.
+
+    Mappings call :meth:`pull` and :meth:`push`. Hand-written assets go through ``load_input`` and ``handle_output``,
+    which are thin over the same two.
+    """
+
+    def __init__(self, driver: StoreDriver, uses: Sequence[Use]) -> None:
+        """Wraps a store.
+
+        Args:
+            driver: the store's driver.
+            uses: the mappings that name the store, each with the side on which it does.
+        """
+        self._driver = driver
+        self._uses = uses
+
+    def pull(
+        self, mapping: LoadedMapping, entity: Entity, run_id: str, redactor: Redactor
+    ) -> AbstractContextManager[PulledData]:
+        """Opens the data of an entity of a mapping that reads from this store.
+
+        Raises:
+            CustomStoreError: see :meth:`~custom_store_pipeline.stores.StoreDriver.pull`.
+        """
+        return self._pull(mapping, "from", entity.name, entity.primary_keys, run_id, redactor)
+
+    def push(
+        self, mapping: LoadedMapping, entity: Entity, pulled: PulledData, run_id: str, redactor: Redactor
+    ) -> PushStatus:
+        """Writes an entity of a mapping that writes to this store.
+
+        Raises:
+            CustomStoreError: see :meth:`~custom_store_pipeline.stores.StoreDriver.push`.
+        """
+        config = driver_config(mapping, "to", entity.primary_keys, run_id)
+        return self._driver.push(config, entity.target_name, pulled, redactor)
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """The entity that a hand-written asset depends on, as one DataFrame."""
+        mapping, side, name, keys = self._use_for(tuple(context.asset_key.path), "from")
+        with (
+            _explained(context.log.error),
+            self._pull(mapping, side, name, keys, _run_id(context), redactor_of(mapping)) as pulled,
+        ):
+            return in_one_piece(pulled)
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Writes what a hand-written asset returned: anything that ``pull_data`` may return as data.
+
+        The entity is named by the last part of the asset's key. All rows are replaced (``write_mode: overwrite``).
+        """
+        mapping, side, name, keys = self._use_for(tuple(context.asset_key.path), "to")
+        config = {**driver_config(mapping, side, keys, context.run_id), "write_mode": "overwrite"}
+        try:
+            pulled = read_pulled(obj, DataFormat())
+        except UnusableDataError as error:
+            raise UnusableDataError(f"the asset {context.asset_key.to_user_string()} {error}") from None
+        with _explained(context.log.error):
+            status = self._driver.push(config, name, pulled, redactor_of(mapping))
+        if status.warning:
+            context.log.warning(status.warning)
+        rows = {} if pulled.frame is None else {"dagster/row_count": len(pulled.frame)}
+        context.add_output_metadata({**status.metadata, **rows})
+
+    def _pull(
+        self, mapping: LoadedMapping, side: Side, name: str, keys: tuple[str, ...], run_id: str, redactor: Redactor
+    ) -> AbstractContextManager[PulledData]:
+        data_format = mapping.config.from_.data_format
+        # data_format belongs to the source; a store that is only written to by mappings gives DataFrames.
+        decoding = DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat()
+        return self._driver.pull(driver_config(mapping, side, keys, run_id), name, decoding, redactor)
+
+    def _use_for(self, key: tuple[str, ...], prefer: Side) -> tuple[LoadedMapping, Side, str, tuple[str, ...]]:
+        """The mapping whose settings of this store serve an asset key, and the entity's name and primary keys."""
+        for mapping, side in sorted(self._uses, key=lambda use: use[1] != prefer):
+            for entity in mapping.entities:
+                if key == (entity.target_key if side == "to" else entity.source_key):
+                    return mapping, side, entity.target_name if side == "to" else entity.name, entity.primary_keys
+        settings = [mapping.document[side]["store"] for mapping, side in self._uses]
+        if any(other != settings[0] for other in settings):
+            places = ", ".join(f"{mapping.file.shown}:{mapping.line()}" for mapping, _ in self._uses)
+            message = (
+                f"no mapping names the entity '{key[-1]}' of this store, and its mappings ({places}) set the store up "
+                "differently, so it is not clear where the entity lives; give each store a 'name' of its own"
+            )
+            raise ConfigurationError([Problem("/".join(key), 0, 0, "", message)])
+        mapping, side = self._uses[0]
+        return mapping, side, key[-1], ()
+
+
+def _run_id(context: dg.InputContext) -> str:
+    try:
+        return context.step_context.run_id
+    except dg.DagsterInvariantViolationError:
+        return ""  # loaded outside of a run, by Definitions.load_asset_value
+
+
+@contextlib.contextmanager
+def _explained(log_error: Callable[[str], None]) -> Iterator[None]:
+    """Logs the driver's own traceback before the error goes on to Dagster, which has only its text."""
+    try:
+        yield
+    except (DriverCallError, DriverImportError) as error:
+        log_error(f"{error}\n{error.driver_traceback}")
+        raise

@@ -1,0 +1,114 @@
+"""A projects folder, read and checked as a whole: the mappings that can run, and everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from custom_store_pipeline.config.lineage import SIDES, check_together
+from custom_store_pipeline.config.loading import LoadedMapping, Side, load_mapping_files
+from custom_store_pipeline.drivers.source import DriverSource, check_driver, find_driver
+from custom_store_pipeline.errors import DriverError, Problem
+from custom_store_pipeline.formats import unknown_options
+
+METHOD_OF_SIDE: dict[Side, str] = {"from": "pull_data", "to": "push_data"}
+
+
+@dataclass(frozen=True)
+class BrokenFile:
+    """A mapping file that cannot be used, and why."""
+
+    project: str
+    path: Path
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Projects:
+    """What a projects folder holds.
+
+    Attributes:
+        folder: the projects folder.
+        mappings: the mappings of all files that have no problem of their own, in the order of the files.
+        broken_files: the files that have one; none of their mappings is among ``mappings``.
+        driver_problems: problems of the drivers that the mappings name. Such a mapping stays: its entities are known,
+            only running them fails, and fails with this reason.
+    """
+
+    folder: Path
+    mappings: tuple[LoadedMapping, ...]
+    broken_files: tuple[BrokenFile, ...]
+    driver_problems: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All problems, sorted by place."""
+        return sorted({problem for file in self.broken_files for problem in file.problems} | set(self.driver_problems))
+
+
+def load_projects(folder: Path) -> Projects:
+    """Reads all mapping files of a projects folder and checks them, and their drivers' source, without importing any.
+
+    Args:
+        folder: the projects folder.
+
+    Returns:
+        What is there, problems included; nothing is raised for a mistake in a file.
+    """
+    files = load_mapping_files(folder)
+    together = check_together(mapping for file in files for mapping in file.mappings)
+    problems_by_path = {file.path: list(file.problems) for file in files}
+    for mapping, problem in together:
+        problems_by_path[mapping.file.path].append(problem)
+    broken = tuple(
+        BrokenFile(file.project, file.path, tuple(sorted(problems_by_path[file.path])))
+        for file in files
+        if problems_by_path[file.path]
+    )
+    mappings = [mapping for file in files if not problems_by_path[file.path] for mapping in file.mappings]
+    # The drivers of broken files are checked too: all problems are to be seen at once.
+    drivers = _check_drivers(folder, [mapping for file in files for mapping in file.mappings])
+    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)))
+
+
+def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
+    """Problems of the options under ``data_format``.
+
+    Kept apart from :func:`load_projects`, because asking the readers imports pandas, which loading must not.
+    """
+    for mapping in files:
+        data_format = mapping.config.from_.data_format
+        for name, message in unknown_options(data_format.type, data_format.options).items():
+            yield mapping.problem(("from", "data_format", name), message, at_key=True)
+
+
+def driver_of(folder: Path, mapping: LoadedMapping, side: Side) -> DriverSource:
+    """The driver file of one side of a mapping.
+
+    Raises:
+        DriverNotFoundError: it is not there.
+    """
+    return find_driver(folder, mapping.store_project(side), mapping.store(side).file_name)
+
+
+def _check_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> Iterator[Problem]:
+    known: dict[tuple[str, str, Side], str] = {}
+    for mapping in mappings:
+        for side in SIDES:
+            store = mapping.store(side)
+            driver = (mapping.store_project(side), store.file_name, side)
+            if driver not in known:
+                known[driver] = _driver_problem(folder, mapping, side)
+            if known[driver]:
+                no_project = not (folder / driver[0]).is_dir()
+                key = "project_name" if no_project and store.project_name else "file_name"
+                yield mapping.problem((side, "store", key), known[driver])
+
+
+def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side) -> str:
+    try:
+        check_driver(driver_of(folder, mapping, side), METHOD_OF_SIDE[side])
+    except DriverError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,66 @@
+"""What Dagster's storage remembers of the entities: when each was last materialised, and with how many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from custom_store_pipeline.config.loading import LoadedMapping
+
+
+@dataclass(frozen=True)
+class EntityStatus:
+    """The last materialisation of one entity.
+
+    Attributes:
+        key: the asset key, its parts joined by ``/``.
+        entity: the entity's name in the target.
+        rows: rows that were pushed, or None if it was never materialised.
+        seconds: pull and push together, or None.
+        when: the end of the push in UTC, or None.
+        location: where the driver said the entity is now (``location`` of its status), or else its asset key.
+    """
+
+    key: str
+    entity: str
+    rows: int | None = None
+    seconds: float | None = None
+    when: datetime | None = None
+    location: str = ""
+
+
+def latest_status(mappings: Sequence[LoadedMapping]) -> list[EntityStatus]:
+    """The status of every entity of some mappings, in their order, from the instance of ``DAGSTER_HOME``.
+
+    Raises:
+        dagster.DagsterHomeNotSetError: ``DAGSTER_HOME`` is not set, so nothing is remembered.
+    """
+    entities = [entity for mapping in mappings for entity in mapping.entities]
+    with dg.DagsterInstance.get() as instance:
+        records = {
+            record.asset_entry.asset_key: record.asset_entry.last_materialization_record
+            for record in instance.get_asset_records([dg.AssetKey(entity.target_key) for entity in entities])
+        }
+    statuses = []
+    for entity in entities:
+        key = "/".join(entity.target_key)
+        record = records.get(dg.AssetKey(entity.target_key))
+        if record is None or record.asset_materialization is None:
+            statuses.append(EntityStatus(key, entity.target_name))
+            continue
+        values: dict[str, Any] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
+        statuses.append(
+            EntityStatus(
+                key,
+                entity.target_name,
+                rows=values.get("dagster/row_count"),
+                seconds=values.get("pull_seconds", 0) + values.get("push_seconds", 0),
+                when=datetime.fromtimestamp(record.timestamp, UTC),
+                location=str(values.get("location", key)),
+            )
+        )
+    return statuses

@@ -1,0 +1,146 @@
+"""A batch of entities side by side: each in a thread of its own, none able to take the others down."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.drivers.failures import reason_of, traceback_of
+from custom_store_pipeline.errors import CustomStoreError, DriverCallError, DriverImportError, EntityTimeoutError
+from custom_store_pipeline.transfer.entity import Transferred, Watch
+
+SECONDS_BETWEEN_PROGRESS = 5.0
+
+
+@dataclass(frozen=True)
+class FailedEntity:
+    """An entity that did not arrive.
+
+    Attributes:
+        entity: the entity.
+        reason: why, in one line.
+        driver_traceback: the driver's own traceback, redacted; empty if the driver did not raise.
+    """
+
+    entity: Entity
+    reason: str
+    driver_traceback: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to tell the user while entities are on their way."""
+
+    text: str
+    is_warning: bool
+
+
+@dataclass
+class _Running:
+    entity: Entity
+    watch: Watch
+    begun: float
+    deadline: float
+
+
+Outcome = Transferred | FailedEntity
+
+
+def transfer_batch(
+    entities: Iterable[Entity],
+    transfer: Callable[[Entity, Watch], Transferred],
+    *,
+    concurrency: int,
+    timeout: float | None,
+    seconds_between_progress: float = SECONDS_BETWEEN_PROGRESS,
+) -> Iterator[Outcome | Note]:
+    """Transfers entities, some at a time, and yields each outcome as it comes; an entity that fails stops no other.
+
+    The threads are daemons: one that hangs past its timeout is left behind, and does not keep the process from ending.
+    When the consumer stops (an exception, a terminated run), whatever still runs is abandoned the same way.
+
+    Args:
+        entities: the entities.
+        transfer: transfers one of them; called in its thread.
+        concurrency: how many run at a time.
+        timeout: seconds that one entity may take with all its attempts, or None.
+        seconds_between_progress: how often entities that are still on their way are reported.
+
+    Yields:
+        :class:`Transferred` or :class:`FailedEntity` for each entity, and :class:`Note` in between.
+    """
+    waiting = deque(entities)
+    running: dict[str, _Running] = {}
+    messages: queue.SimpleQueue[Outcome | Note] = queue.SimpleQueue()
+    next_progress = time.monotonic() + seconds_between_progress
+    try:
+        while waiting or running:
+            while waiting and len(running) < concurrency:
+                entity = waiting.popleft()
+                running[entity.name] = _start(entity, transfer, timeout, messages)
+            wake_at = min([next_progress, *(task.deadline for task in running.values())])
+            try:
+                message = messages.get(timeout=max(0.0, wake_at - time.monotonic()))
+            except queue.Empty:
+                now = time.monotonic()
+                for task in [task for task in running.values() if task.deadline <= now]:
+                    task.watch.abandon()
+                    del running[task.entity.name]
+                    yield _timed_out(task, timeout or 0.0)
+                if now >= next_progress:
+                    next_progress = now + seconds_between_progress
+                    if running:
+                        yield _progress(running.values(), now)
+                continue
+            # An outcome of an entity that is not running came just after its timeout was reported.
+            if isinstance(message, Note) or running.pop(message.entity.name, None) is not None:
+                yield message
+    finally:
+        for task in running.values():
+            task.watch.abandon()
+
+
+def _start(
+    entity: Entity,
+    transfer: Callable[[Entity, Watch], Transferred],
+    timeout: float | None,
+    messages: queue.SimpleQueue[Outcome | Note],
+) -> _Running:
+    watch = Watch(note=lambda text: messages.put(Note(f"{entity.name}: {text}", is_warning=True)))
+
+    def work() -> None:
+        try:
+            messages.put(transfer(entity, watch))
+        except CustomStoreError as error:
+            trace = error.driver_traceback if isinstance(error, DriverCallError | DriverImportError) else ""
+            messages.put(FailedEntity(entity, str(error), trace))
+        except BaseException as error:  # a fault of this package, not of a driver: the batch must not wait forever
+            messages.put(FailedEntity(entity, f"internal error: {reason_of(error)}", traceback_of(error)))
+
+    now = time.monotonic()
+    threading.Thread(target=work, name=f"transfer {entity.name}", daemon=True).start()
+    return _Running(entity, watch, now, now + timeout if timeout is not None else float("inf"))
+
+
+def _timed_out(task: _Running, timeout: float) -> FailedEntity:
+    error = EntityTimeoutError(
+        f"timed out after {timeout:g} s while {task.watch.phase} ({task.watch.rows:,} rows pulled); "
+        "raise the mapping's timeout, or find out why the driver hangs"
+    )
+    return FailedEntity(task.entity, str(error), "")
+
+
+def _progress(running: Iterable[_Running], now: float) -> Note:
+    parts = []
+    for task in running:
+        seconds = now - task.begun
+        parts.append(
+            f"{task.entity.name}: {task.watch.phase}, {task.watch.rows:,} rows in {seconds:.0f} s "
+            f"({task.watch.rows / seconds:,.0f} rows/s)"
+        )
+    return Note("; ".join(parts), is_warning=False)
