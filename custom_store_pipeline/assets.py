@@ -95,9 +95,11 @@ def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefi
     version = _code_version(mapping, projects)
     references = _code_references(mapping, projects)
     for number, start in enumerate(range(0, len(mapping.entities), size), start=1):
-        name = dagster_identifier(mapping.project, mapping.name, *([str(number)] if number > 1 else []))
+        # Every step has a number: where Dagster splits a step to break a circle it appends "_2", which without a number
+        # would be the name of the step of a mapping called so.
+        name = dagster_identifier(mapping.project, mapping.name, str(number))
         specs = {
-            dagster_identifier(entity.target_name): (entity, _spec(mapping, entity, version, references))
+            dagster_identifier("to", entity.target_name): (entity, _spec(mapping, entity, version, references))
             for entity in mapping.entities[start : start + size]
         }
         yield _step(name, mapping, specs)
@@ -114,9 +116,10 @@ def _step(name: str, mapping: LoadedMapping, specs: Mapping[str, tuple[Entity, d
 
     @dg.multi_asset(
         name=name,
-        # Inputs and outputs are named here because Dagster would make invalid names of entities such as "ä b.c".
+        # Dagster would make invalid names of entities such as "ä b.c", and refuses names such as "input" and "class".
         ins={
-            f"from_{out}": dg.AssetIn(entity.source_key, dagster_type=dg.Nothing) for out, (entity, _) in specs.items()
+            dagster_identifier("from", entity.name): dg.AssetIn(entity.source_key, dagster_type=dg.Nothing)
+            for entity, _ in specs.values()
         },
         outs={
             out: dg.AssetOut.from_spec(spec, is_required=False, dagster_type=dg.Any, io_manager_key=target_key)
@@ -145,7 +148,7 @@ def _materialize(
     target: CustomStoreIOManager,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     redactor = redactor_of(mapping)
-    run_id = context.run_id
+    run_id = context.run.run_id
 
     def transfer(entity: Entity, watch: Watch) -> Transferred:
         return transfer_entity(

@@ -1,0 +1,133 @@
+"""A projects folder to fill, and Dagster to run it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from custom_store_pipeline.definitions import build_definitions
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+class ProjectsFolder:
+    """A scratch `projects/` folder with drivers and mappings, and ways to run it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = root / "projects"
+        self.path.mkdir()
+        self.home = root / "dagster_home"
+        self.home.mkdir()
+        shutil.copy(CHECKOUT / "dagster.yaml", self.home)
+
+    def driver(self, file_name: str, source: str, project: str = "shop") -> Path:
+        folder = self.path / project / "custom_store_driver"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{file_name}.py"
+        path.write_text(textwrap.dedent(source))
+        return path
+
+    def mapping(self, text: str, name: str = "items", project: str = "shop") -> Path:
+        folder = self.path / project / "mappings"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.yaml"
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def sqlite(self, project: str = "shop") -> Path:
+        """The SQLite driver of projects/blog, and the file that mappings name as `{args: {path: …}}`."""
+        source = CHECKOUT / "projects/blog/custom_store_driver/sqlite_store_driver.py"
+        self.driver("sqlite_store_driver", source.read_text(), project)
+        return self.root / "target.db"
+
+    def definitions(self, **kwargs: object) -> dg.Definitions:
+        return build_definitions(self.path, **kwargs)  # type: ignore[arg-type]
+
+    def instance(self) -> dg.DagsterInstance:
+        return dg.DagsterInstance.local_temp(str(self.home))
+
+    def materialize(self, *keys: str, instance: dg.DagsterInstance | None = None, **kwargs: object) -> Run:
+        """Materialises some assets (`shop/sqlite_store_driver/items`), by default all, in this process."""
+        definitions = self.definitions(**kwargs)
+        job = definitions.resolve_implicit_global_asset_job_def()
+        selection = [dg.AssetKey(key.split("/")) for key in keys] or None
+        with instance or dg.DagsterInstance.ephemeral() as used:
+            result = job.execute_in_process(instance=used, asset_selection=selection, raise_on_error=False)
+            return Run(result)
+
+    def dagster(self, *arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs the command `dagster` as a user would."""
+        return run_cli("dagster", *arguments, home=self.home, projects=self.path, cwd=self.root, timeout=timeout, **environment)
+
+    def materialize_by_cli(self, select: str = "*", **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.dagster(
+            "asset", "materialize", "--select", select, "-m", "custom_store_pipeline.definitions", **environment
+        )
+
+
+class Run:
+    """What a run in this process did."""
+
+    def __init__(self, result: dg.ExecuteInProcessResult) -> None:
+        self.success = result.success
+        self.events = result.all_events
+        self.metadata = {
+            "/".join(event.materialization.asset_key.path): {
+                name: getattr(value, "value", value) for name, value in event.materialization.metadata.items()
+            }
+            for event in result.all_events
+            if event.is_step_materialization
+        }
+
+    @property
+    def materialized(self) -> set[str]:
+        """The entities that were materialised."""
+        return {key.split("/", 2)[2] for key in self.metadata}
+
+    @property
+    def summary(self) -> str:
+        """Why the step failed."""
+        errors = [event.step_failure_data.error for event in self.events if event.is_step_failure]
+        return "\n".join(part for error in errors for part in _messages(error))
+
+
+def _messages(error: object) -> Iterator[str]:
+    while error is not None:
+        yield error.message  # type: ignore[attr-defined]
+        error = error.cause  # type: ignore[attr-defined]
+
+
+def run_cli(
+    command: str, *arguments: str, home: Path, projects: Path, cwd: Path, timeout: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects), **environment}
+    return subprocess.run(
+        [Path(sys.executable).parent / command, *arguments],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectsFolder:
+    """An empty projects folder; the working folder is the one that holds it, so paths are shown as `projects/…`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.delenv("DAGSTER_HOME")
+    monkeypatch.delenv("CUSTOM_STORE_PROJECTS_DIR", raising=False)
+    return ProjectsFolder(tmp_path)
