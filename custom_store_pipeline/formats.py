@@ -6,6 +6,7 @@ from ``data_format`` by the readers' own names. pandas and pyarrow are imported 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.errors import MissingExtraError, UnusableDataError, did_you_mean
+from custom_store_pipeline.errors import MissingExtraError, UnusableDataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,8 +135,14 @@ def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, s
     for name in options:
         if name not in known:
             where = f"an option of {readers}" if known else f"an option: '{format_name}' has none"
-            problems[name] = f"'{name}' is not {where}{did_you_mean(name, known)}"
+            problems[name] = f"'{name}' is not {where}{_near(name, known)}"
     return problems
+
+
+def _near(name: str, known: set[str]) -> str:
+    similar = sorted(option for option in known if name.startswith(option) or option.startswith(name))
+    near = similar or difflib.get_close_matches(name, known, n=3, cutoff=0.7)
+    return f"; near are {', '.join(near)}" if near else ""
 
 
 def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:

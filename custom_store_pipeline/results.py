@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.formats import DATAFRAME, Raw, arrow_to_pandas, decode
+from custom_store_pipeline.formats import DATAFRAME, arrow_to_pandas, decode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,13 +136,22 @@ def _table(data: Any, what: str) -> pd.DataFrame:
 
 
 def _chunks(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
-    if hasattr(data, "__arrow_c_stream__"):
-        return _arrow(data)
-    if isinstance(data, bytes | str | os.PathLike):
-        return decode(_raw(data), data_format.name, data_format.options)
-    if isinstance(data, Mapping) or not isinstance(data, Iterable) or _is_frame_part(data):
+    if _is_decodable(data):
+        return _decoded(data, data_format)
+    if isinstance(data, Mapping) or _is_column(data) or not isinstance(data, Iterable):
         raise UnusableDataError(_not_data("returned", data))
     return _each(iter(data), data_format)
+
+
+def _is_decodable(data: Any) -> bool:
+    """Whether this is a table or the encoded form of one, as opposed to an iterable of such."""
+    return not _is_column(data) and (hasattr(data, "__arrow_c_stream__") or isinstance(data, bytes | str | os.PathLike))
+
+
+def _decoded(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
+    if hasattr(data, "__arrow_c_stream__"):
+        return _arrow(data)
+    return decode(data, data_format.name, data_format.options)
 
 
 def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFrame]:
@@ -151,8 +160,8 @@ def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFram
             frame = _whole(item)
             if frame is not None:
                 yield frame
-            elif hasattr(item, "__arrow_c_stream__") or isinstance(item, bytes | str | os.PathLike):
-                yield from _chunks(item, data_format)
+            elif _is_decodable(item):
+                yield from _decoded(item, data_format)
             else:
                 raise UnusableDataError(_not_data("yielded", item))
     finally:
@@ -169,15 +178,11 @@ def _not_data(where: str, data: Any) -> str:
     return f"{where} {'None' if data is None else type(data).__name__}{hint}; accepted are {ACCEPTED}"
 
 
-def _is_frame_part(data: Any) -> bool:
-    """A Series or an Index is iterable, but its items are cells, not chunks."""
+def _is_column(data: Any) -> bool:
+    """A Series or an Index is iterable and an Arrow stream, but it is a column, not a table."""
     import pandas as pd
 
     return isinstance(data, pd.Series | pd.Index)
-
-
-def _raw(data: Any) -> Raw:
-    return data  # type: ignore[no-any-return]  # narrowed by isinstance at the call, which mypy does not carry over
 
 
 def _at_least_one(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from custom_store_pipeline.drivers.failures import reason_of, traceback_of
 from custom_store_pipeline.drivers.loading import load_driver_class
@@ -32,6 +32,8 @@ from custom_store_pipeline.results import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Result = TypeVar("Result")
 
 
 class StoreDriver:
@@ -65,8 +67,9 @@ class StoreDriver:
         """
         with self._instance("pull_data", PullError, redactor) as driver:
             who = f"pull_data of '{self._project}/{self._file_name}' for '{entity}'"
-            with _failing_as(PullError, who, redactor):
-                pulled = read_pulled(driver.pull_data(config, entity), data_format)
+            pulled = _call(
+                lambda: read_pulled(driver.pull_data(config, entity), data_format), PullError, who, redactor
+            )
             metadata = redactor.value(plain_value(pulled.metadata))
             chunks = None if pulled.chunks is None else _guarded(pulled.chunks, who, redactor)
             try:
@@ -95,8 +98,8 @@ class StoreDriver:
             method = "push_chunks" if in_chunks else "push_data"
             data = pulled.chunks if in_chunks else in_one_piece(pulled)
             who = f"{method} of '{self._project}/{self._file_name}' for '{entity}'"
-            with _failing_as(PushError, who, redactor):
-                returned = getattr(driver, method)(config, entity, data, pulled.deletes)
+            push = getattr(driver, method)
+            returned = _call(lambda: push(config, entity, data, pulled.deletes), PushError, who, redactor)
             if in_chunks and next(pulled.chunks or iter(()), None) is not None:
                 raise PushError(
                     "push_chunks returned before it had taken all chunks, so rows are missing in the target; "
@@ -114,8 +117,7 @@ class StoreDriver:
     @contextlib.contextmanager
     def _instance(self, method: str, failure: type[DriverCallError], redactor: Redactor) -> Iterator[Any]:
         found = load_driver_class(self._projects_dir, self._project, self._file_name, method, redactor)
-        with _failing_as(failure, f"{found.__name__}()", redactor):
-            driver = found()
+        driver = _call(found, failure, f"{found.__name__}()", redactor)
         try:
             yield driver
         except BaseException:
@@ -123,8 +125,7 @@ class StoreDriver:
             with contextlib.suppress(BaseException):
                 _close(driver)
             raise
-        with _failing_as(failure, f"{found.__name__}.close()", redactor):
-            _close(driver)
+        _call(lambda: _close(driver), failure, f"{found.__name__}.close()", redactor)
 
 
 def _close(driver: Any) -> None:
@@ -133,33 +134,29 @@ def _close(driver: Any) -> None:
         close()
 
 
-@contextlib.contextmanager
-def _failing_as(failure: type[DriverCallError], who: str, redactor: Redactor) -> Iterator[None]:
-    """Turns what a driver raises into our own error, with the secrets out of its text and its traceback."""
+def _call(function: Callable[[], Result], failure: type[DriverCallError], who: str, redactor: Redactor) -> Result:
+    """Calls into a driver; what it raises becomes our own error, with the secrets out of its text and its traceback."""
     found: BaseException
     try:
-        yield
-        return
+        return function()
     except TerminalError as error:
         found, terminal = error, True
     except UnusableDataError as error:
         raise UnusableDataError(f"{who} {error}") from None
-    except CustomStoreError:
+    except (CustomStoreError, GeneratorExit):
         raise
     except BaseException as error:  # also sys.exit() in a driver: it must fail its entity, not end a thread in silence
-        if isinstance(error, GeneratorExit):
-            raise
         found, terminal = error, False
     reason, trace = redactor.text(reason_of(found)), redactor.text(traceback_of(found))
-    # Raised outside of the handler, so that the driver's exception, with what it may hold, is not its context.
+    # Raised outside of the handler (and not from a context manager, which is a handler too): otherwise the driver's
+    # exception would be the context of ours, and Dagster stores the text of contexts.
     raise failure(f"{who} raised {reason}", trace, terminal=terminal)
 
 
 def _guarded(chunks: Iterator[pd.DataFrame], who: str, redactor: Redactor) -> Generator[pd.DataFrame]:
     try:
         while True:
-            with _failing_as(PullError, who, redactor):
-                chunk = next(chunks, None)
+            chunk = _call(lambda: next(chunks, None), PullError, who, redactor)
             if chunk is None:
                 return
             yield chunk

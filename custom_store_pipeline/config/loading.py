@@ -173,9 +173,13 @@ def _check_top_level(file: YamlFile) -> list[Problem]:
         problems.append(file.problem(("mappings",), message))
     else:
         for index, item in enumerate(mappings):
-            if not (isinstance(item, dict) and set(item) == {"mapping"} and isinstance(item["mapping"], dict)):
-                message = "each item must be '- mapping:' with 'from' and 'to' indented below it, and nothing beside it"
+            if not isinstance(item, dict) or not isinstance(item.get("mapping"), dict):
+                message = "each item must be '- mapping:' with 'from' and 'to' indented below it"
                 problems.append(file.problem(("mappings", index), message))
+                continue
+            for key in item.keys() - {"mapping"}:
+                message = f"'{key}' stands beside 'mapping:'; indent it, so that it stands below"
+                problems.append(file.problem(("mappings", index, key), message, at_key=True))
     return problems
 
 

@@ -88,6 +88,7 @@ def _unknown_key(location: Sequence[str | int]) -> str:
     parent = ".".join(str(step) for step in location[:-1])
     homes = [name for name, section in _SECTIONS.items() if name != parent and key in keys_of(section)]
     if homes:
+        homes = [home for home in homes if home.startswith(f"{parent}.")] or homes
         place = " or ".join(f"'{home}'" if home else "the mapping itself" for home in homes)
         return f"unknown key '{key}' here; it belongs in {place}"
     own = keys_of(_SECTIONS[parent]) if parent in _SECTIONS else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,14 +106,16 @@ def check_driver(driver: DriverSource, method: str) -> None:
         found = f"it defines {', '.join(classes)}" if classes else "it defines no class"
         raise DriverNotFoundError(
             f"no class '{driver.class_name}' in {where}; {found}; "
-            f"the class must be named after the file, in PascalCase{did_you_mean(driver.class_name, classes)}"
+            "the class must be named after the file, in PascalCase, so rename the class or the file"
         )
     own = classes[driver.class_name]
     methods, all_known = _methods(own, classes)
     place = f"{where}:{own.lineno}: class {own.name}"
     if method not in methods and all_known:
+        misspelt = difflib.get_close_matches(method, methods.keys() - SIGNATURES.keys(), n=1)
+        remedy = f"rename '{misspelt[0]}', or add" if misspelt else "add"
         raise DriverSignatureError(
-            f"{place} has no method '{method}'{did_you_mean(method, methods)}; add: def {method}({SIGNATURES[method]})"
+            f"{place} has no method '{method}'; {remedy}: def {method}({SIGNATURES[method]})"
         )
     if "__init__" in methods:
         _check_arguments(methods["__init__"], "__init__", "self", place)

@@ -1,0 +1,145 @@
+"""Mapping files that are right: what becomes of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from custom_store_pipeline.config.loading import LoadedMapping, load_mapping_files
+from tests.conftest import ProjectsFolder
+
+MINIMAL = """
+mappings:
+  - mapping:
+      from: {store: {file_name: a_store_driver}}
+      to: {file_name: b_store_driver}
+"""
+
+
+def load(projects: ProjectsFolder) -> list[LoadedMapping]:
+    files = load_mapping_files(projects.path)
+    assert [problem for file in files for problem in file.problems] == []
+    return [mapping for file in files for mapping in file.mappings]
+
+
+def load_one(projects: ProjectsFolder, text: str, name: str = "items") -> LoadedMapping:
+    projects.mapping(text, name=name)
+    (mapping,) = load(projects)
+    return mapping
+
+
+def test_a_mapping_without_entity_has_one_named_like_the_mapping(projects: ProjectsFolder) -> None:
+    mapping = load_one(projects, MINIMAL)
+
+    (entity,) = mapping.entities
+    assert mapping.name == "items"
+    assert entity.name == entity.target_name == "items"
+    assert entity.source_key == ("shop", "a_store_driver", "items")
+    assert entity.target_key == ("shop", "b_store_driver", "items")
+
+
+def test_both_forms_of_to_are_the_same(projects: ProjectsFolder) -> None:
+    short = "to: {file_name: b_store_driver, args: {x: 1}, own: 2, entity: {name: '{entity}_raw'}}"
+    long = "to: {store: {file_name: b_store_driver, args: {x: 1}, own: 2}, entity: {name: '{entity}_raw'}}"
+    projects.mapping(MINIMAL.replace("to: {file_name: b_store_driver}", short), name="a")
+    projects.mapping(MINIMAL.replace("to: {file_name: b_store_driver}", long), name="b")
+
+    first, second = load(projects)
+
+    assert first.document["to"] == second.document["to"]
+    assert first.config.to == second.config.to
+    assert first.entities[0].target_name == "a_raw"
+
+
+def test_further_mappings_of_a_file_are_numbered(projects: ProjectsFolder) -> None:
+    item = MINIMAL.removeprefix("\nmappings:\n")
+    projects.mapping(MINIMAL + item.replace("to: {", "to: {name: x, ") + item.replace("to: {", "to: {name: y, "))
+
+    assert [mapping.name for mapping in load(projects)] == ["items", "items_2", "items_3"]
+
+
+def test_defaults_are_merged_below_every_mapping(projects: ProjectsFolder) -> None:
+    mapping = load_one(
+        projects,
+        """
+        defaults:
+          concurrency: 8
+          retries: {max_attempts: 5, delay: 2}
+          from: {store: {args: {url: x, page: 1}}}
+          to: {file_name: b_store_driver, args: {path: p}}
+        mappings:
+          - mapping:
+              from: {store: {file_name: a_store_driver, args: {page: 2}}}
+              to: {entity: {name: "raw_{entity}"}}
+              retries: {delay: 0}
+        """,
+    )
+
+    assert mapping.config.concurrency == 8
+    assert (mapping.config.retries.max_attempts, mapping.config.retries.delay) == (5, 0)
+    assert mapping.config.from_.store.args == {"url": "x", "page": 2}
+    assert mapping.config.to.store.args == {"path": "p"}
+    assert mapping.entities[0].target_name == "raw_items"
+
+
+@pytest.mark.parametrize("placeholder", ["{${entity}$}", "{entity}"])
+def test_the_target_name_follows_the_template(projects: ProjectsFolder, placeholder: str) -> None:
+    text = MINIMAL.replace("b_store_driver}", f"b_store_driver, entity: {{name: 'raw_{placeholder}_v1'}}}}")
+
+    assert load_one(projects, text).entities[0].target_name == "raw_items_v1"
+
+
+def test_primary_keys_for_all_or_for_each(projects: ProjectsFolder) -> None:
+    entity = "entity: {{include: [a, b, c], exclude: [c], primary_keys: {keys}}}"
+    for_all = MINIMAL.replace("a_store_driver}}", f"a_store_driver}}, {entity.format(keys='[id, day]')}}}")
+    for_each = MINIMAL.replace("a_store_driver}}", f"a_store_driver}}, {entity.format(keys='{a: id, b: [x, y]}')}}}")
+
+    assert [found.primary_keys for found in load_one(projects, for_all).entities] == [("id", "day")] * 2
+    assert [found.primary_keys for found in load_one(projects, for_each).entities] == [("id",), ("x", "y")]
+
+
+def test_a_store_is_named_by_name_or_else_by_its_file(projects: ProjectsFolder) -> None:
+    text = MINIMAL.replace("a_store_driver", "a_store_driver.py, name: lake, project_name: other")
+
+    (entity,) = load_one(projects, text).entities
+
+    assert entity.source_key == ("other", "lake", "items")
+
+
+def test_the_designs_example_of_every_key_is_understood_up_to_what_is_not_supported_yet(
+    projects: ProjectsFolder,
+) -> None:
+    projects.mapping((Path(__file__).parent / "every_key.yaml").read_text(), project="blog", name="every_key")
+
+    (file,) = load_mapping_files(projects.path)
+
+    assert {problem.key for problem in file.problems} == {
+        "from.offset.offset_columns", "delete_type", "delete_log_columns", "max_delete_fraction"
+    }  # fmt: skip
+    assert all("not supported yet" in problem.message for problem in file.problems)
+
+
+def test_yml_files_count_too_and_hidden_projects_do_not(projects: ProjectsFolder) -> None:
+    path = projects.mapping(MINIMAL, name="a")
+    path.rename(path.with_suffix(".yml"))
+    shutil.copytree(projects.path / "shop", projects.path / ".git")
+
+    assert [mapping.name for mapping in load(projects)] == ["a"]
+
+
+def test_files_in_the_wrong_place_are_not_overlooked(projects: ProjectsFolder) -> None:
+    nested = projects.path / "shop" / "mappings" / "more" / "a.yaml"
+    nested.parent.mkdir(parents=True)
+    nested.write_text(MINIMAL)
+    projects.mapping(MINIMAL, project="my-shop")
+
+    problems = [problem for file in load_mapping_files(projects.path) for problem in file.problems]
+
+    assert [str(problem) for problem in problems] == [
+        "projects/my-shop/mappings/items.yaml: the project folder 'my-shop' is not a plain name; "
+        "rename it to letters, digits and _ only",
+        "projects/shop/mappings/more/a.yaml: mapping files lie directly in 'mappings/', not in a folder below it; "
+        "move the file up",
+    ]

@@ -1,0 +1,162 @@
+"""Drivers checked by their source: what is found, what is refused, and what is left to the loader."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from custom_store_pipeline.drivers.source import check_driver, find_driver, source_digest
+from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError
+from tests.conftest import ProjectsFolder
+
+RIGHT = {
+    "plain": """
+        class AStoreDriver:
+            def pull_data(self, mapping_config, entity): ...
+    """,
+    "other names, more arguments with defaults": """
+        class AStoreDriver:
+            def pull_data(self, config, name, page=1, *, size=10): ...
+    """,
+    "star": """
+        class AStoreDriver:
+            def pull_data(self, *args, **kwargs): ...
+    """,
+    "positional only": """
+        class AStoreDriver:
+            def pull_data(self, config, entity, /): ...
+    """,
+    "static": """
+        class AStoreDriver:
+            @staticmethod
+            def pull_data(config, entity): ...
+    """,
+    "class method": """
+        class AStoreDriver:
+            @classmethod
+            def pull_data(cls, config, entity): ...
+    """,
+    "decorated: its arguments cannot be known": """
+        import functools
+        class AStoreDriver:
+            @functools.cache
+            def pull_data(self): ...
+    """,
+    "base in the same file": """
+        class Base:
+            def pull_data(self, config, entity): ...
+        class AStoreDriver(Base):
+            pass
+    """,
+    "base from elsewhere: its methods cannot be known": """
+        from elsewhere import Base
+        class AStoreDriver(Base):
+            pass
+    """,
+    "imported class": """
+        from .helpers import AStoreDriver
+    """,
+    "assigned class": """
+        def make(): ...
+        AStoreDriver = make()
+    """,
+    "method by assignment": """
+        def pull(self, config, entity): ...
+        class AStoreDriver:
+            pull_data = pull
+    """,
+    "in a try block": """
+        try:
+            import fast
+        except ImportError:
+            class AStoreDriver:
+                def pull_data(self, config, entity): ...
+        else:
+            class AStoreDriver:
+                def pull_data(self, config, entity): ...
+    """,
+    "constructor with defaults": """
+        class AStoreDriver:
+            def __init__(self, size=10): ...
+            def pull_data(self, config, entity): ...
+    """,
+}
+
+
+@pytest.mark.parametrize("source", RIGHT.values(), ids=RIGHT.keys())
+def test_a_driver_that_works_is_not_refused(projects: ProjectsFolder, source: str) -> None:
+    projects.driver("a_store_driver", source)
+
+    check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
+
+
+WHERE = "custom_store_driver/a_store_driver.py:2: class AStoreDriver"
+WRONG = {
+    "async def pull_data(self, config, entity): ...": f"{WHERE}: 'pull_data' is async, and nothing awaits it; ",
+    "def pull_data(self, config): ...": f"{WHERE}: 'pull_data(self, config)' cannot be called as it will be; ",
+    "def pull_data(self, config, entity, page): ...": f"{WHERE}: 'pull_data(self, config, entity, page)' cannot",
+    "def pull_data(self, config, entity, *, page): ...": f"{WHERE}: 'pull_data(self, config, entity, *, page)' cannot",
+    "def pull_data(self, config, *, entity): ...": f"{WHERE}: 'pull_data(self, config, *, entity)' cannot be called",
+    "@staticmethod\n    def pull_data(self, config, entity): ...": f"{WHERE}: 'pull_data(self, config, entity)' cannot",
+    "def push_data(self, config, entity, df, deletes_df=None): ...": f"{WHERE} has no method 'pull_data'; add: def ",
+    "def pulldata(self, config, entity): ...": f"{WHERE} has no method 'pull_data'; rename 'pulldata', or add: def ",
+    "def __init__(self, url): ...\n    def pull_data(self, c, e): ...": f"{WHERE}: '__init__(self, url)' cannot be called",
+    "def pull_data(self, c, e): ...\n    def close(self, x): ...": f"{WHERE}: 'close(self, x)' cannot be called as it will",
+    "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e, x): ...": f"{WHERE}: 'push_chunks(self, c, e, x)' ",
+}
+
+
+@pytest.mark.parametrize(("method", "message"), WRONG.items())
+def test_a_method_that_could_not_be_called_is_refused(projects: ProjectsFolder, method: str, message: str) -> None:
+    projects.driver("a_store_driver", "\nclass AStoreDriver:\n    " + method)
+
+    with pytest.raises(DriverSignatureError) as raised:
+        check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
+
+    assert str(raised.value).startswith(message)
+    assert ": def " in str(raised.value)
+
+
+def test_the_class_is_named_after_the_file(projects: ProjectsFolder) -> None:
+    projects.driver("s3_lake_driver", "class S3LakeDriver:\n    def pull_data(self, c, e): ...")
+    projects.driver("empty_driver", "")
+
+    check_driver(find_driver(projects.path, "shop", "s3_lake_driver"), "pull_data")
+    with pytest.raises(DriverNotFoundError, match=r"no class 'EmptyDriver' in .*/empty_driver.py; it defines no class"):
+        check_driver(find_driver(projects.path, "shop", "empty_driver"), "pull_data")
+
+
+def test_a_link_out_of_the_projects_folder_is_refused(projects: ProjectsFolder, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text("class LinkDriver: ...")
+    projects.driver("a_store_driver", "").with_name("link_driver.py").symlink_to(outside)
+
+    with pytest.raises(DriverNotFoundError, match="is a link out of the projects folder; copy the file there instead"):
+        find_driver(projects.path, "shop", "link_driver")
+
+
+def test_the_digest_covers_the_helpers_that_are_imported_and_no_others(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", "from .one import x\nfrom . import two\nimport json")
+    projects.driver("one", "from .three import y")
+    for name in ("two", "three", "unrelated"):
+        projects.driver(name, "")
+
+    def digest() -> str:
+        return source_digest(find_driver(projects.path, "shop", "a_store_driver"))
+
+    before = digest()
+    projects.driver("unrelated", "x = 1")
+    assert digest() == before
+    for name in ("two", "three"):
+        projects.driver(name, "x = 1")
+        assert digest() != before
+        before = digest()
+
+
+def test_a_helper_that_imports_its_importer_is_no_trap(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", textwrap.dedent("from .b import x"))
+    projects.driver("b", "from .a_store_driver import y")
+
+    assert source_digest(find_driver(projects.path, "shop", "a_store_driver"))

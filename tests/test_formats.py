@@ -1,0 +1,110 @@
+"""Decoding raw bytes, text and files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from custom_store_pipeline import formats
+from custom_store_pipeline.errors import MissingExtraError, UnusableDataError
+from custom_store_pipeline.formats import FORMATS, decode, unknown_options
+
+FRAME = pd.DataFrame({"id": [1, 2], "name": ["ä", "007"]})
+
+
+def encoded(name: str) -> bytes:
+    buffer = io.BytesIO()
+    write = {
+        "csv": lambda: buffer.write(FRAME.to_csv(index=False).encode()),
+        "json": lambda: buffer.write(FRAME.to_json(orient="records").encode()),
+        "jsonl": lambda: buffer.write(FRAME.to_json(orient="records", lines=True).encode()),
+        "parquet": lambda: FRAME.to_parquet(buffer),
+        "excel": lambda: FRAME.to_excel(buffer, index=False),
+        "xml": lambda: FRAME.to_xml(buffer, index=False),
+    }
+    write[name]()
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_read_from_bytes_and_from_a_file(tmp_path: Path, name: str) -> None:
+    options = {"dtype": {"name": "str"}} if name in ("csv", "excel", "xml") else {}
+    path = tmp_path / "data"
+    path.write_bytes(encoded(name))
+
+    for raw in (encoded(name), path):
+        pd.testing.assert_frame_equal(pd.concat(decode(raw, name, options)), FRAME)
+
+
+@pytest.mark.parametrize("name", [name for name, found in FORMATS.items() if found.text])
+def test_text_formats_are_read_from_text(name: str) -> None:
+    options = {"dtype": {"name": "str"}} if name in ("csv", "xml") else {}
+
+    pd.testing.assert_frame_equal(pd.concat(decode(encoded(name).decode(), name, options)), FRAME)
+
+
+@pytest.mark.parametrize("name", [name for name, found in FORMATS.items() if not found.text])
+def test_binary_formats_are_not_read_from_text(name: str) -> None:
+    with pytest.raises(UnusableDataError, match=f"returned text, but {name} is binary; return bytes or a Path"):
+        decode("x", name, {})
+
+
+@pytest.mark.parametrize(("name", "option"), [("csv", "chunksize"), ("jsonl", "chunksize"), ("parquet", "batch_size")])
+def test_large_files_are_read_in_chunks(name: str, option: str) -> None:
+    assert [len(chunk) for chunk in decode(encoded(name), name, {option: 1})] == [1, 1]
+
+
+def test_json_is_not_guessed_at() -> None:
+    (frame,) = decode(b'[{"id": "007", "created_at": "2024-01-01"}]', "json", {})
+
+    assert frame.to_dict("records") == [{"id": "007", "created_at": "2024-01-01"}]
+
+
+def test_options_are_the_readers_own() -> None:
+    (frame,) = decode(b"1;2,5", "csv", {"sep": ";", "decimal": ",", "header": None, "names": ["a", "b"]})
+
+    assert frame.to_dict("records") == [{"a": 1, "b": 2.5}]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "message"),
+    [
+        ("csv", "delimeter", "'delimeter' is not an option of pandas.read_csv; near are delimiter"),
+        ("csv", "filepath_or_buffer", "'filepath_or_buffer' is not an option of pandas.read_csv"),
+        ("jsonl", "lines", "'lines' is not an option of pandas.read_json"),
+        ("parquet", "column", "'column' is not an option of pyarrow.parquet.ParquetFile or "
+                              "pyarrow.parquet.ParquetFile.iter_batches; near are columns"),
+        ("dataframe", "sep", "'sep' is not an option: 'dataframe' has none"),
+    ],
+)  # fmt: skip
+def test_unknown_options_are_named_with_near_ones(name: str, option: str, message: str) -> None:
+    assert unknown_options(name, {option: 1}) == {option: message}
+    if name != "dataframe":
+        with pytest.raises(UnusableDataError, match="returned data that cannot be decoded: data_format: "):
+            decode(b"", name, {option: 1})
+
+
+def test_a_workbooks_sheets_are_not_one_table() -> None:
+    with pytest.raises(UnusableDataError, match="an entity is one table, so name one sheet"):
+        list(decode(encoded("excel"), "excel", {"sheet_name": None}))
+
+
+@pytest.mark.parametrize(("name", "extra"), [("excel", "excel"), ("xml", "xml")])
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, name: str, extra: str) -> None:
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda _: None)
+
+    with pytest.raises(MissingExtraError) as raised:
+        decode(b"", name, {})
+
+    assert str(raised.value).endswith(f"install it with: pip install 'custom-store-pipeline[{extra}]'")
+
+
+def test_a_parquet_file_without_rows_keeps_its_columns() -> None:
+    buffer = io.BytesIO()
+    FRAME[:0].to_parquet(buffer)
+
+    assert list(pd.concat(decode(buffer.getvalue(), "parquet", {})).columns) == ["id", "name"]
+    assert list(pd.concat(decode(buffer.getvalue(), "parquet", {"columns": ["name"]})).columns) == ["name"]

@@ -1,0 +1,104 @@
+"""Secrets are taken out of whatever drivers say."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import urllib.parse
+
+import pytest
+
+from custom_store_pipeline.redaction import Redactor, passwords_in_urls, redacted_output
+
+SECRET = "p@ss/w\"ö'rd\\1"  # noqa: S105 - planted
+
+
+@pytest.mark.parametrize(
+    "form",
+    [SECRET, urllib.parse.quote(SECRET, safe=""), urllib.parse.quote_plus(SECRET), repr(SECRET), json.dumps(SECRET)],
+)
+def test_a_secret_is_masked_in_all_its_forms(form: str) -> None:
+    redacted = Redactor([SECRET]).text(f"before {form} after")
+
+    assert "***" in redacted
+    assert "ss" not in redacted
+    assert redacted.startswith("before ")
+    assert redacted.endswith(" after")
+
+
+def test_longer_secrets_are_masked_first() -> None:
+    assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh abcd") == "*** ***"
+
+
+def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
+    assert Redactor(["5"]).text("5 of 15 in 5.5 s, x=5") == "*** of 15 in ***.*** s, x=***"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("postgres://ann:s3cret@host/db", "postgres://ann:***@host/db"),
+        ("see https://:s3cret@host and ftp://a:b@c", "see https://:***@host and ftp://a:***@c"),
+        ("http://localhost:8000/x@y", "http://localhost:8000/x@y"),
+        ("12:30@home", "12:30@home"),
+    ],
+)
+def test_passwords_of_urls_are_masked_even_if_nobody_said_that_they_are_secret(text: str, redacted: str) -> None:
+    assert Redactor().text(text) == redacted
+
+
+def test_the_parts_of_a_secret_url_are_secret_too() -> None:
+    url = "https://ann:pa%24%24word@host/x?sig=0123456789abcdef&v=1"
+
+    redacted = Redactor([url]).text("pa%24%24word, pa$$word, 0123456789abcdef, v=1")
+
+    assert redacted == "***, ***, ***, v=1"
+
+
+def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
+    key = "-----BEGIN KEY-----\nabcdefghijkl\nmnopqrstuvwx\n-----END KEY-----\n"
+
+    assert Redactor([key]).text(f"bad line: mnopqrstuvwx in {key!r}") == "bad line: *** in '***'"
+
+
+def test_values_are_redacted_wherever_a_text_stands() -> None:
+    value = {"a": ["x s3cret", 1, None], "s3cret": {"b": True}, "number": 12345678}
+
+    redacted = Redactor(["s3cret", "12345678"]).value(value)
+
+    assert redacted == {"a": ["x ***", 1, None], "***": {"b": True}, "number": "***"}
+
+
+def test_passwords_are_found_anywhere_in_a_stores_settings() -> None:
+    assert passwords_in_urls({"args": {"url": "x://u:p%40ss@h", "list": ["y://u:other@h", 3]}}) == {
+        "p%40ss", "p@ss", "other"
+    }  # fmt: skip
+
+
+def test_prints_and_logs_of_drivers_are_redacted(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with redacted_output(Redactor(["s3cret"])):
+        print("printed s3cret")
+        sys.stderr.write("written s3cret\n")
+        logging.getLogger("some.library").warning("logged %s", "s3cret")
+        try:
+            raise ValueError("raised s3cret")
+        except ValueError:
+            logging.getLogger("some.library").exception("failed")
+
+    output = capsys.readouterr()
+    assert output.out == "printed ***\n"
+    assert "written ***\n" in output.err
+    assert "logged ***" in caplog.text
+    assert "ValueError: raised ***" in caplog.text
+    assert "s3cret" not in output.out + output.err + caplog.text
+
+
+def test_afterwards_output_is_what_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    with redacted_output(Redactor(["s3cret"])):
+        pass
+    print("s3cret")
+
+    assert capsys.readouterr().out == "s3cret\n"

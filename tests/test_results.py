@@ -1,0 +1,226 @@
+"""Whatever a driver returns."""
+
+from __future__ import annotations
+
+import decimal
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from custom_store_pipeline import Pulled
+from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataError
+from custom_store_pipeline.results import DataFormat, in_one_piece, plain_value, read_pulled, read_status
+
+ROWS = [{"id": 1, "name": "a"}, {"id": 2, "name": None}]
+FRAME = pd.DataFrame(ROWS)
+CSV = DataFormat("csv")
+
+
+def read(returned: object, data_format: DataFormat = DataFormat()) -> pd.DataFrame:
+    return in_one_piece(read_pulled(returned, data_format))
+
+
+def pages():
+    yield ROWS[:1]
+    yield ROWS[1:]
+
+
+ACCEPTED = {
+    "DataFrame": lambda _: FRAME,
+    "list of dicts": lambda _: ROWS,
+    "pyarrow table": lambda _: pa.Table.from_pandas(FRAME),
+    "pyarrow batch reader": lambda _: pa.Table.from_pandas(FRAME).to_reader(max_chunksize=1),
+    "polars": lambda _: pl.DataFrame(ROWS),
+    "duckdb relation": lambda _: duckdb.sql("SELECT 1 AS id, 'a' AS name UNION ALL SELECT 2, NULL ORDER BY id"),
+    "bytes": lambda _: b"id,name\n1,a\n2,\n",
+    "text": lambda _: "id,name\n1,a\n2,\n",
+    "path": lambda folder: folder / "data.csv",
+    "generator of pages": lambda _: pages(),
+    "list of DataFrames": lambda _: [FRAME[:1], FRAME[1:]],
+    "iterator of mixed chunks": lambda folder: iter([FRAME[:0], b"id,name\n1,a\n", pl.DataFrame(ROWS[1:]), []]),
+    "tuple with deletes": lambda _: (FRAME, None),
+    "Pulled": lambda _: Pulled(pages()),
+}
+
+
+@pytest.mark.parametrize("make", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_all_kinds_of_data_become_the_same_frame(tmp_path: Path, make) -> None:
+    (tmp_path / "data.csv").write_text("id,name\n1,a\n2,\n")
+
+    frame = read(make(tmp_path), CSV)
+
+    assert list(frame.columns) == ["id", "name"]
+    assert frame["id"].tolist() == [1, 2]
+    assert frame["id"].dtype.kind == "i"
+    assert frame["name"][0] == "a"
+    assert pd.isna(frame["name"][1])
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "returned None; accepted are a pandas DataFrame, anything with"),
+        (7, "returned int; accepted are"),
+        ({"id": 1}, "returned dict (put a dict into a list: a list of dicts is a table); accepted are"),
+        (pd.Series([1]), "returned Series; accepted are"),
+        ((FRAME, None, None), "returned a tuple of 3; a tuple must be (data, deletes), and chunks come as a list"),
+        ((FRAME, 5), "returned deletes of the type int; accepted are a DataFrame"),
+        (b"id\n1", "returned raw bytes, but the mapping does not say how to decode it; set data_format.type to one of"),
+        (Pulled(FRAME, state={"page": 3}), "returned Pulled(state=…), and state is not supported yet; leave it out"),
+    ],
+)
+def test_what_is_no_data_is_refused_by_its_type(returned: object, message: str) -> None:
+    with pytest.raises(UnusableDataError) as raised:
+        read_pulled(returned, DataFormat())
+
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize("item", [{"id": 1}, None, 3])
+def test_a_chunk_that_is_no_data_is_refused_too(item: object) -> None:
+    pulled = read_pulled(iter([ROWS, item]), DataFormat())
+
+    with pytest.raises(UnusableDataError, match=r"^yielded (dict|None|int)"):
+        in_one_piece(pulled)
+
+
+def test_nothing_is_read_before_it_is_asked_for() -> None:
+    read_to = []
+
+    def chunks():
+        for number in range(3):
+            read_to.append(number)
+            yield [{"id": number}]
+
+    pulled = read_pulled(chunks(), DataFormat())
+
+    assert read_to == []
+    assert pulled.chunks is not None
+    next(pulled.chunks)
+    assert read_to == [0]
+
+
+def test_the_drivers_generator_is_closed_with_the_chunks() -> None:
+    closed = []
+
+    def chunks():
+        try:
+            yield ROWS
+            yield ROWS
+        finally:
+            closed.append(True)
+
+    pulled = read_pulled(chunks(), DataFormat())
+    next(pulled.chunks)
+    pulled.chunks.close()
+
+    assert closed
+
+
+def test_an_empty_pull_keeps_its_columns_or_is_an_empty_frame() -> None:
+    assert read([]).shape == (0, 0)
+    assert read(iter([])).shape == (0, 0)
+    assert list(read(pa.table({"id": pa.array([], pa.int64())})).columns) == ["id"]
+    assert list(read(FRAME[:0]).columns) == ["id", "name"]
+    assert list(read(b"id,name\n", CSV).columns) == ["id", "name"]
+
+
+BIG = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        [{"id": BIG}, {"id": None}],
+        [{"id": BIG}, {}],
+        pa.table({"id": [BIG, None]}),
+        pl.DataFrame({"id": [BIG, None]}),
+    ],
+    ids=["dicts", "dicts without the key", "pyarrow", "polars"],
+)
+def test_integers_keep_all_their_digits_beside_a_null(returned: object) -> None:
+    ids = read(returned)["id"]
+
+    assert ids[0] == BIG
+    assert pd.isna(ids[1])
+
+
+def test_types_of_arrow_survive() -> None:
+    moment = pd.Timestamp("2024-02-29T12:00:00.123456789", tz="Europe/Berlin")
+    at = pa.array([moment], pa.timestamp("ns", "Europe/Berlin"))
+    table = pa.table({"at": at, "price": [decimal.Decimal("1.10")], "flag": [True], "small": pa.array([1], "int8")})
+
+    frame = read(table)
+
+    assert frame["at"][0] == moment
+    assert frame["price"][0] == decimal.Decimal("1.10")
+    assert frame["flag"].dtype == "bool"
+    assert frame["small"].dtype == "int8"
+
+
+@pytest.mark.parametrize(
+    "deletes", [FRAME[["id"]], pa.table({"id": [1, 2]}), [{"id": 1}, {"id": 2}]], ids=["frame", "arrow", "dicts"]
+)
+def test_deletes_come_as_a_frame(deletes: object) -> None:
+    for returned in ((ROWS, deletes), Pulled(ROWS, deletes=deletes)):
+        pulled = read_pulled(returned, DataFormat())
+        assert pulled.deletes["id"].tolist() == [1, 2]
+
+
+def test_no_deletes_are_none() -> None:
+    for returned in (ROWS, (ROWS, None), (ROWS, []), Pulled(ROWS, deletes=FRAME[:0])):
+        assert read_pulled(returned, DataFormat()).deletes is None
+
+
+@pytest.mark.parametrize(
+    ("returned", "metadata"),
+    [
+        (True, {}),
+        (np.True_, {}),
+        (3, {"status": 3}),
+        (0, {"status": 0}),
+        (np.int64(3), {"status": 3}),
+        ("done", {"status": "done"}),
+        ({"success": True, "rows": np.int32(4)}, {"rows": 4}),
+        ({"status": "ok"}, {"status": "ok"}),
+        ({}, {}),
+    ],
+)
+def test_a_status_of_success_becomes_metadata(returned: object, metadata: dict) -> None:
+    status = read_status(returned)
+
+    assert status.metadata == metadata
+    assert status.warning is None
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (False, "push_data returned False: the driver says that the push failed"),
+        (np.False_, "push_data returned False: the driver says that the push failed"),
+        ({"success": False, "why": "full"}, "push_data returned a failed status (success: False, why: full)"),
+        ({"status": "failed"}, "push_data returned a failed status (status: failed)"),
+        ({"status": "ERROR", "code": 5}, "push_data returned a failed status (status: ERROR, code: 5)"),
+    ],
+)
+def test_a_status_of_failure_raises(returned: object, message: str) -> None:
+    with pytest.raises(PushReportedFailureError) as raised:
+        read_status(returned)
+
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(("returned", "named"), [(None, "None"), ([1], "list"), (FRAME, "DataFrame")])
+def test_no_status_is_success_with_a_warning(returned: object, named: str) -> None:
+    assert f"push_data returned {named}, which is" in (read_status(returned).warning or "")
+
+
+def test_plain_values() -> None:
+    values = {"a": np.float64(1.5), "b": (np.int8(1), {2}), 3: pd.NaT, "d": float("inf"), "e": b"x", "f": np.array([1])}
+
+    assert plain_value(values) == {"a": 1.5, "b": [1, [2]], "3": "NaT", "d": "inf", "e": "b'x'", "f": "[1]"}

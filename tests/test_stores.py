@@ -1,0 +1,208 @@
+"""Pulling and pushing through a real driver file."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from custom_store_pipeline.errors import DriverNotFoundError, PullError, PushError, UnusableDataError
+from custom_store_pipeline.redaction import Redactor
+from custom_store_pipeline.results import DataFormat, PushStatus, in_one_piece, read_pulled
+from custom_store_pipeline.stores import StoreDriver
+from tests.conftest import ProjectsFolder
+
+DRIVER = """
+    import sys
+    from custom_store_pipeline import TerminalError
+
+    class AStoreDriver:
+        log = []
+
+        def __init__(self):
+            self.number = len(self.log)
+            self.log.append("made")
+
+        def pull_data(self, mapping_config, entity):
+            if entity == "raises":
+                try:
+                    raise KeyError("inner s3cret")
+                except KeyError as error:
+                    raise ValueError("outer s3cret") from error
+            if entity == "terminal":
+                raise TerminalError("wrong password")
+            if entity == "exits":
+                sys.exit(3)
+            if entity == "nothing":
+                return None
+            if entity == "chunks":
+                return self.chunks()
+            return [{"id": 1}]
+
+        def chunks(self):
+            yield [{"id": 1}]
+            raise OSError("connection lost")
+
+        def push_data(self, config, entity, df, deletes_df=None):
+            df["id"] = 0
+            del df["id"]
+            self.log.append((entity, len(df), None if deletes_df is None else len(deletes_df)))
+            return True
+
+        def close(self):
+            self.log.append("closed")
+            if getattr(self, "close_fails", False):
+                raise OSError("cannot close")
+"""
+
+CHUNKED = """
+    class ChunkedDriver:
+        def pull_data(self, mapping_config, entity): ...
+        def push_data(self, config, entity, df, deletes_df=None):
+            return {"way": "push_data", "rows": len(df)}
+        def push_chunks(self, config, entity, chunks, deletes_df=None):
+            if entity == "impatient":
+                return {"rows": len(next(chunks))}
+            return {"way": "push_chunks", "rows": [len(chunk) for chunk in chunks]}
+"""
+
+REDACTOR = Redactor(["s3cret"])
+
+
+@pytest.fixture
+def store(projects: ProjectsFolder) -> StoreDriver:
+    projects.driver("a_store_driver", DRIVER)
+    return StoreDriver(projects.path, "shop", "a_store_driver")
+
+
+def log_of(store: StoreDriver) -> list:
+    with store._instance("pull_data", PullError, REDACTOR) as driver:
+        return driver.log[:-1]
+
+
+def pull(store: StoreDriver, entity: str) -> pd.DataFrame:
+    with store.pull({}, entity, DataFormat(), REDACTOR) as pulled:
+        return in_one_piece(pulled)
+
+
+WHO = "pull_data of 'shop/a_store_driver' for"
+
+
+def test_an_instance_a_call_which_is_closed(store: StoreDriver) -> None:
+    pull(store, "items")
+    store.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+
+    assert log_of(store) == ["made", "closed", "made", ("items", 1, None), "closed"]
+
+
+def test_a_driver_is_closed_when_it_raised_too(store: StoreDriver) -> None:
+    with pytest.raises(PullError):
+        pull(store, "raises")
+
+    assert log_of(store) == ["made", "closed"]
+
+
+def test_what_a_driver_raises_comes_out_redacted_with_its_own_traceback(store: StoreDriver) -> None:
+    with pytest.raises(PullError) as raised:
+        pull(store, "raises")
+
+    error = raised.value
+    assert str(error) == f"{WHO} 'raises' raised ValueError: outer *** (a_store_driver.py:17)"
+    assert "KeyError: 'inner ***'" in error.driver_traceback
+    assert "The above exception was the direct cause" in error.driver_traceback
+    assert "stores.py" not in error.driver_traceback
+    assert "s3cret" not in error.driver_traceback.replace('"outer s3cret"', "").replace('"inner s3cret"', "")
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert not error.terminal
+
+
+def test_terminal_errors_are_told_apart(store: StoreDriver) -> None:
+    with pytest.raises(PullError, match="raised TerminalError: wrong password") as raised:
+        pull(store, "terminal")
+
+    assert raised.value.terminal
+
+
+def test_a_driver_that_exits_only_fails(store: StoreDriver) -> None:
+    with pytest.raises(PullError, match="raised SystemExit: 3"):
+        pull(store, "exits")
+
+
+def test_no_data_names_driver_and_entity(store: StoreDriver) -> None:
+    with pytest.raises(UnusableDataError, match=f"^{WHO} 'nothing' returned None; accepted are a pandas DataFrame"):
+        pull(store, "nothing")
+
+
+def test_chunks_fail_as_pulls_wherever_they_are_read(store: StoreDriver) -> None:
+    message = f"{WHO} 'chunks' raised OSError: connection lost"
+    with pytest.raises(PullError, match=message):
+        pull(store, "chunks")
+    with (
+        store.pull({}, "chunks", DataFormat(), REDACTOR) as pulled,
+        pytest.raises(PullError, match=message),
+    ):
+        store.push({}, "items", pulled, REDACTOR)
+
+
+def test_what_a_push_does_to_its_frame_does_not_reach_the_next_attempt(store: StoreDriver) -> None:
+    pulled = read_pulled(pd.DataFrame({"id": [1, 2]}), DataFormat())
+
+    for _ in range(2):
+        store.push({}, "items", pulled, REDACTOR)
+
+    assert pulled.frame["id"].tolist() == [1, 2]
+
+
+def test_deletes_are_handed_on(store: StoreDriver) -> None:
+    store.push({}, "items", read_pulled(([{"id": 1}], [{"id": 2}, {"id": 3}]), DataFormat()), REDACTOR)
+
+    assert ("items", 1, 2) in log_of(store)
+
+
+@pytest.fixture
+def chunked(projects: ProjectsFolder) -> StoreDriver:
+    projects.driver("chunked_driver", CHUNKED)
+    return StoreDriver(projects.path, "shop", "chunked_driver")
+
+
+def chunks():
+    yield [{"id": 1}, {"id": 2}]
+    yield [{"id": 3}]
+
+
+def test_chunks_go_through_push_chunks_and_whole_data_through_push_data(chunked: StoreDriver) -> None:
+    in_chunks = chunked.push({}, "items", read_pulled(chunks(), DataFormat()), REDACTOR)
+    whole = chunked.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+
+    assert in_chunks == PushStatus({"way": "push_chunks", "rows": [2, 1]})
+    assert whole == PushStatus({"way": "push_data", "rows": 1})
+
+
+def test_an_empty_pull_reaches_push_chunks_as_one_empty_chunk(chunked: StoreDriver) -> None:
+    status = chunked.push({}, "items", read_pulled(iter([]), DataFormat()), REDACTOR)
+
+    assert status.metadata["rows"] == [0]
+
+
+def test_chunks_left_behind_are_a_failure(chunked: StoreDriver) -> None:
+    with pytest.raises(PushError, match="push_chunks returned before it had taken all chunks") as raised:
+        chunked.push({}, "impatient", read_pulled(chunks(), DataFormat()), REDACTOR)
+
+    assert raised.value.terminal
+
+
+def test_a_driver_that_cannot_close_has_failed(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", DRIVER.replace("self.number", "self.close_fails"))
+    store = StoreDriver(projects.path, "shop", "a_store_driver")
+    projects.driver("b", "")
+    pull(store, "items")  # the first instance has the number 0
+
+    with pytest.raises(PullError, match=r"AStoreDriver.close\(\) raised OSError: cannot close"):
+        pull(store, "items")
+
+
+def test_a_driver_that_is_not_there(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", DRIVER)
+
+    with pytest.raises(DriverNotFoundError, match="no file 'x.py' in .*; there are: a_store_driver"):
+        pull(StoreDriver(projects.path, "shop", "x"), "items")

@@ -1,0 +1,187 @@
+"""One entity: what is tried again, and what must never be taken for success."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pandas as pd
+import pytest
+
+from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.models import Retries
+from custom_store_pipeline.errors import PullError, PushError, PushReportedFailureError, UnusableDataError
+from custom_store_pipeline.results import DataFormat, PushStatus, read_pulled
+from custom_store_pipeline.transfer.entity import AbandonedError, Watch, transfer_entity
+
+ITEMS = Entity("items", "items", (), ("p", "s", "items"), ("p", "t", "items"))
+THREE = Retries(max_attempts=3, delay=0)
+
+
+class Stores:
+    """A source and a target whose failures are scripted: a list of exceptions, None for success."""
+
+    def __init__(self, data=lambda: [{"id": 1}], pulls=(), pushes=()) -> None:
+        self.data, self.pulls, self.pushes = data, list(pulls), list(pushes)
+        self.pulled = self.pushed = 0
+        self.rows: list[int] = []
+        self.notes: list[str] = []
+
+    @contextlib.contextmanager
+    def pull(self, _):
+        self.pulled += 1
+        if self.pulls and (failure := self.pulls.pop(0)):
+            raise failure
+        yield read_pulled(self.data(), DataFormat())
+
+    def push(self, _, pulled):
+        self.pushed += 1
+        if self.pushes and (failure := self.pushes.pop(0)):
+            raise failure
+        frames = [pulled.frame] if pulled.chunks is None else list(pulled.chunks)
+        self.rows = pd.concat(frames)["id"].tolist()
+        return PushStatus({"by": "push"})
+
+    def transfer(self, retries=THREE, watch=None):
+        return transfer_entity(ITEMS, self.pull, self.push, retries, watch or Watch(note=self.notes.append))
+
+
+def chunks():
+    yield [{"id": 1}]
+    yield [{"id": 2}]
+
+
+def test_what_arrived_is_counted() -> None:
+    stores = Stores(chunks)
+
+    outcome = stores.transfer()
+
+    assert stores.rows == [1, 2]
+    assert (outcome.rows, outcome.chunks, outcome.deletes) == (2, 2, 0)
+    assert outcome.columns == {"id": "int64"}
+    assert outcome.metadata == {"by": "push"}
+    assert outcome.pull_seconds >= 0
+    assert outcome.push_seconds >= 0
+
+
+def test_a_failed_pull_is_tried_again() -> None:
+    stores = Stores(pulls=[PullError("1"), PullError("2")])
+
+    stores.transfer()
+
+    assert (stores.pulled, stores.pushed) == (3, 1)
+    assert [note.split(",")[0] for note in stores.notes] == [
+        "pull: attempt 1 of 3 failed",
+        "pull: attempt 2 of 3 failed",
+    ]
+
+
+def test_data_in_one_piece_is_pulled_once_and_pushed_again() -> None:
+    stores = Stores(pushes=[PushError("1"), PushError("2")])
+
+    stores.transfer()
+
+    assert (stores.pulled, stores.pushed) == (1, 3)
+
+
+def test_chunks_are_tried_again_as_a_whole() -> None:
+    stores = Stores(chunks, pushes=[PushError("1"), PushError("2")])
+
+    stores.transfer()
+
+    assert (stores.pulled, stores.pushed) == (3, 3)
+    assert stores.rows == [1, 2]
+
+
+def test_pulls_and_pushes_have_attempts_of_their_own() -> None:
+    stores = Stores(pulls=[PullError("1"), PullError("2")], pushes=[PushError("1"), PushError("2")])
+
+    stores.transfer()
+
+    assert (stores.pulled, stores.pushed) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "stores",
+    [Stores(pulls=[PullError("x")] * 3), Stores(pushes=[PushError("x")] * 3), Stores(chunks, pushes=[PushError("x")] * 3)],
+)
+def test_attempts_are_used_up(stores: Stores) -> None:
+    with pytest.raises((PullError, PushError), match="x"):
+        stores.transfer()
+
+    assert max(stores.pulled, stores.pushed) == 3
+
+
+@pytest.mark.parametrize(
+    "failure", [PushReportedFailureError("said False"), UnusableDataError("None"), PushError("x", terminal=True)]
+)
+def test_what_cannot_get_better_is_not_tried_again(failure: Exception) -> None:
+    stores = Stores(pushes=[failure])
+
+    with pytest.raises(type(failure)):
+        stores.transfer()
+
+    assert stores.pushed == 1
+
+
+def breaking_chunks():
+    yield [{"id": 1}]
+    raise PullError("connection lost")
+
+
+def test_a_target_that_swallows_the_sources_failure_has_not_succeeded() -> None:
+    stores = Stores(breaking_chunks)
+
+    def push(_, pulled):
+        with contextlib.suppress(Exception):
+            list(pulled.chunks)
+        return PushStatus({})
+
+    stores.push = push
+    with pytest.raises(PullError, match="connection lost"):
+        stores.transfer()
+    assert stores.pulled == 3
+
+
+def test_a_target_that_wraps_the_sources_failure_is_not_blamed() -> None:
+    stores = Stores(breaking_chunks)
+
+    def push(_, pulled):
+        try:
+            list(pulled.chunks)
+        except PullError:
+            raise PushError("could not insert") from None
+
+    stores.push = push
+    with pytest.raises(PullError, match="connection lost"):
+        stores.transfer()
+
+
+def test_an_entity_that_was_given_up_is_not_pushed_any_more() -> None:
+    stores = Stores()
+    watch = Watch(note=stores.notes.append)
+
+    @contextlib.contextmanager
+    def slow_pull(_):
+        watch.abandon()  # the timeout passes while the driver pulls
+        yield read_pulled([{"id": 1}], DataFormat())
+
+    stores.pull = slow_pull
+    with pytest.raises(AbandonedError):
+        stores.transfer(watch=watch)
+    assert stores.pushed == 0
+
+
+def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
+    stores = Stores()
+    watch = Watch(note=stores.notes.append)
+
+    def chunks():
+        yield [{"id": 1}]
+        watch.abandon()
+        yield [{"id": 2}]
+        pytest.fail("went on")
+
+    stores.data = chunks
+    with pytest.raises(AbandonedError):
+        stores.transfer(watch=watch)
+    assert stores.rows == []
