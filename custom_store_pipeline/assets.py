@@ -182,7 +182,7 @@ def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
     headline = f"{len(failed)} of {total} entities failed"
     failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.name for outcome in failed)}", allow_retries=False)
     arrived = "; the others are materialised" if len(failed) < total else ""
-    reasons = "".join(f"\n  {outcome.entity.name}: {outcome.reason}" for outcome in failed)
+    reasons = "".join(f"\n  {outcome.entity.name}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
     failure.__cause__ = EntitiesFailedError(
         f"{headline}{arrived}. Mend what is wrong and materialise these again:{reasons}"
     )

@@ -67,9 +67,7 @@ class StoreDriver:
         """
         with self._instance("pull_data", PullError, redactor) as driver:
             who = f"pull_data of '{self._project}/{self._file_name}' for '{entity}'"
-            pulled = _call(
-                lambda: read_pulled(driver.pull_data(config, entity), data_format), PullError, who, redactor
-            )
+            pulled = _call(lambda: read_pulled(driver.pull_data(config, entity), data_format), PullError, who, redactor)
             metadata = redactor.value(plain_value(pulled.metadata))
             chunks = None if pulled.chunks is None else _guarded(pulled.chunks, who, redactor)
             try:

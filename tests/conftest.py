@@ -27,7 +27,7 @@ class ProjectsFolder:
         self.path.mkdir()
         self.home = root / "dagster_home"
         self.home.mkdir()
-        shutil.copy(CHECKOUT / "dagster.yaml", self.home)
+        shutil.copy(CHECKOUT / ".dagster_home/dagster.yaml", self.home)
 
     def driver(self, file_name: str, source: str, project: str = "shop") -> Path:
         folder = self.path / project / "custom_store_driver"
@@ -66,7 +66,9 @@ class ProjectsFolder:
 
     def dagster(self, *arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs the command `dagster` as a user would."""
-        return run_cli("dagster", *arguments, home=self.home, projects=self.path, cwd=self.root, timeout=timeout, **environment)
+        return run_cli(
+            "dagster", *arguments, home=self.home, projects=self.path, cwd=self.root, timeout=timeout, **environment
+        )
 
     def materialize_by_cli(self, select: str = "*", **environment: str) -> subprocess.CompletedProcess[str]:
         return self.dagster(

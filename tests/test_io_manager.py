@@ -30,7 +30,9 @@ def names(items: pd.DataFrame) -> pd.DataFrame:
     return items[["name"]]
 
 
-@dg.asset(ins={"items": dg.AssetIn(["shop", "items_store_driver", "items"])}, io_manager_key="shop__sqlite_store_driver")
+@dg.asset(
+    ins={"items": dg.AssetIn(["shop", "items_store_driver", "items"])}, io_manager_key="shop__sqlite_store_driver"
+)
 def from_the_source(items: pd.DataFrame) -> pd.DataFrame:
     return items[["id"]]
 

@@ -11,7 +11,7 @@ import pytest
 
 from custom_store_pipeline.redaction import Redactor, passwords_in_urls, redacted_output
 
-SECRET = "p@ss/w\"ö'rd\\1"  # noqa: S105 - planted
+SECRET = "p@ss/w\"ö'rd\\1"
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ FRAME = pd.DataFrame(ROWS)
 CSV = DataFormat("csv")
 
 
-def read(returned: object, data_format: DataFormat = DataFormat()) -> pd.DataFrame:
-    return in_one_piece(read_pulled(returned, data_format))
+def read(returned: object, data_format: DataFormat | None = None) -> pd.DataFrame:
+    return in_one_piece(read_pulled(returned, data_format or DataFormat()))
 
 
 def pages():

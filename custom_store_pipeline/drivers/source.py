@@ -114,9 +114,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
     if method not in methods and all_known:
         misspelt = difflib.get_close_matches(method, methods.keys() - SIGNATURES.keys(), n=1)
         remedy = f"rename '{misspelt[0]}', or add" if misspelt else "add"
-        raise DriverSignatureError(
-            f"{place} has no method '{method}'; {remedy}: def {method}({SIGNATURES[method]})"
-        )
+        raise DriverSignatureError(f"{place} has no method '{method}'; {remedy}: def {method}({SIGNATURES[method]})")
     if "__init__" in methods:
         _check_arguments(methods["__init__"], "__init__", "self", place)
     for name in (method, *_OPTIONAL):

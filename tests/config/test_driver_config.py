@@ -90,9 +90,7 @@ def test_a_missing_variable_is_named_with_its_place_in_the_yaml(
     )
 
 
-def test_the_redactor_knows_the_secrets_of_both_stores(
-    mapping: LoadedMapping, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_redactor_knows_the_secrets_of_both_stores(mapping: LoadedMapping, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "s3cret")
     monkeypatch.setenv("PASSWORD", "hunter22")
 

@@ -43,7 +43,9 @@ def test_a_driver_is_imported_once(projects: ProjectsFolder) -> None:
 
 
 def test_the_drivers_own_import_error_is_kept_and_redacted(projects: ProjectsFolder) -> None:
-    projects.driver("a_store_driver", "def connect():\n    raise OSError('no s3cret')\nconnect()\n" + DRIVER.format("x"))
+    projects.driver(
+        "a_store_driver", "def connect():\n    raise OSError('no s3cret')\nconnect()\n" + DRIVER.format("x")
+    )
 
     with pytest.raises(DriverImportError) as raised:
         load(projects, "a_store_driver", redactor=Redactor(["s3cret"]))
@@ -71,5 +73,7 @@ def test_what_the_source_could_not_tell_is_seen_when_it_is_loaded(projects: Proj
 
     with pytest.raises(DriverNotFoundError, match="'AStoreDriver' in .*/a_store_driver.py is not a class"):
         load(projects, "a_store_driver")
-    with pytest.raises(DriverSignatureError, match="class BStoreDriver in .*/b_store_driver.py has no method 'pull_data'"):
+    with pytest.raises(
+        DriverSignatureError, match="class BStoreDriver in .*/b_store_driver.py has no method 'pull_data'"
+    ):
         load(projects, "b_store_driver")

@@ -102,9 +102,9 @@ WRONG = {
     "@staticmethod\n    def pull_data(self, config, entity): ...": f"{WHERE}: 'pull_data(self, config, entity)' cannot",
     "def push_data(self, config, entity, df, deletes_df=None): ...": f"{WHERE} has no method 'pull_data'; add: def ",
     "def pulldata(self, config, entity): ...": f"{WHERE} has no method 'pull_data'; rename 'pulldata', or add: def ",
-    "def __init__(self, url): ...\n    def pull_data(self, c, e): ...": f"{WHERE}: '__init__(self, url)' cannot be called",
-    "def pull_data(self, c, e): ...\n    def close(self, x): ...": f"{WHERE}: 'close(self, x)' cannot be called as it will",
-    "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e, x): ...": f"{WHERE}: 'push_chunks(self, c, e, x)' ",
+    "def __init__(self, url): ...\n    def pull_data(self, c, e): ...": f"{WHERE}: '__init__(self, url)' cannot",
+    "def pull_data(self, c, e): ...\n    def close(self, x): ...": f"{WHERE}: 'close(self, x)' cannot",
+    "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e, x): ...": f"{WHERE}: 'push_chunks(self, c,",
 }
 
 

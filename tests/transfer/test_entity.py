@@ -102,7 +102,11 @@ def test_pulls_and_pushes_have_attempts_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     "stores",
-    [Stores(pulls=[PullError("x")] * 3), Stores(pushes=[PushError("x")] * 3), Stores(chunks, pushes=[PushError("x")] * 3)],
+    [
+        Stores(pulls=[PullError("x")] * 3),
+        Stores(pushes=[PushError("x")] * 3),
+        Stores(chunks, pushes=[PushError("x")] * 3),
+    ],
 )
 def test_attempts_are_used_up(stores: Stores) -> None:
     with pytest.raises((PullError, PushError), match="x"):

@@ -1,0 +1,108 @@
+"""The command ``custom-store``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from custom_store_pipeline.cli import main
+from tests.conftest import ProjectsFolder, run_cli
+from tests.test_assets import SOURCE, mapping
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+
+@pytest.fixture
+def shop(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> ProjectsFolder:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping(include="[posts, users]"))
+    monkeypatch.setenv("CUSTOM_STORE_PROJECTS_DIR", str(projects.path))
+    return projects
+
+
+def test_what_is_right_is_shown_as_a_table(shop: ProjectsFolder) -> None:
+    result = run("validate")
+
+    assert result.exit_code == 0
+    row = next(line for line in result.output.splitlines() if "posts" in line)
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["shop", "items", "shop/items_store_driver", "shop/sqlite_store_driver", "posts, users"]
+    assert "1 mappings with 2 entities, no problems." in result.output
+
+
+def test_what_is_wrong_is_shown_by_file_line_and_column(shop: ProjectsFolder) -> None:
+    shop.mapping(mapping(more="concurency: 3"), name="typo")
+    shop.mapping("[", name="broken")
+
+    result = run("validate")
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1] == (
+        "projects/shop/mappings/typo.yaml:8:7: concurency: unknown key 'concurency'; did you mean 'concurrency'?"
+    )
+    assert result.stderr.strip() == "2 problems found."
+
+
+@pytest.mark.parametrize("path", ["projects/shop/mappings/typo.yaml", "projects/shop", "projects"])
+def test_paths_say_what_to_look_at(shop: ProjectsFolder, path: str) -> None:
+    shop.mapping(mapping(more="concurency: 3"), name="typo")
+    shop.mapping("[", name="broken", project="other")
+
+    result = run("validate", path)
+
+    assert result.exit_code == 1
+    assert ("broken.yaml" in result.stdout) == (path == "projects")
+    assert "typo.yaml" in result.stdout
+
+
+def test_json_is_for_programs(shop: ProjectsFolder) -> None:
+    shop.mapping(mapping(more="concurency: 3"), name="typo")
+
+    result = run("validate", "--json")
+
+    content = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert content["problems"] == [
+        {
+            "file": "projects/shop/mappings/typo.yaml",
+            "line": 8,
+            "column": 7,
+            "key": "concurency",
+            "message": "unknown key 'concurency'; did you mean 'concurrency'?",
+        }
+    ]
+    assert content["mappings"][0]["entities"][0] == {
+        "entity": "posts",
+        "source": ["shop", "items_store_driver", "posts"],
+        "target": ["shop", "sqlite_store_driver", "posts"],
+    }
+
+
+def test_status_shows_rows_and_where_they_are(shop: ProjectsFolder) -> None:
+    shop.materialize_by_cli("key:shop/sqlite_store_driver/posts")
+
+    done = run_cli("custom-store", "status", "shop", home=shop.home, projects=shop.path, cwd=shop.root)
+
+    assert done.returncode == 0, done.stderr
+    posts = next(line for line in done.stdout.splitlines() if "posts" in line)
+    cells = [cell.strip() for cell in posts.strip("│").split("│")]
+    assert (cells[0], cells[1], cells[4]) == ("posts", "2", "target.db, table posts")
+    assert "not yet in shop/sqlite_store_driver/users" in done.stdout
+
+
+def test_status_needs_a_home_that_remembers(shop: ProjectsFolder) -> None:
+    result = run("status")
+
+    assert result.exit_code == 1
+    assert "DAGSTER_HOME is not set, so nothing is remembered; set it to a folder" in result.stderr
+
+
+def test_status_of_an_unknown_project(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(shop.home))
+
+    assert "no project 'shopp' with valid mappings; there are: shop" in run("status", "shopp").stderr

@@ -1,0 +1,183 @@
+"""The code location as Dagster's commands load it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from custom_store_pipeline.errors import ConfigurationError
+from tests.conftest import CHECKOUT, ProjectsFolder
+from tests.test_assets import SOURCE, mapping
+
+PAGE = """
+mappings:
+  - mapping:
+      from:
+        store:
+          type: custom
+          file_name: items_store_driver
+          project_name: shop
+          args:
+          {setting}
+        data_format :
+          type : csv  
+      to :
+        file_name: sqlite_store_driver
+        project_name: shop     
+"""  # noqa: W291 - the trailing spaces are those of the page
+
+
+@pytest.mark.parametrize("setting", ["text:id;name", "text: id;name"])
+def test_the_yaml_of_custom_store_driver_md_runs_as_it_stands(projects: ProjectsFolder, setting: str) -> None:
+    projects.driver(
+        "items_store_driver",
+        """
+        class ItemsStoreDriver:
+            def pull_data(self, mapping_config, entity):
+                assert mapping_config["args"] == {}
+                return mapping_config["text"].replace(";", ",") + "\\n1,a\\n"
+        """,
+    )
+    projects.driver(
+        "sqlite_store_driver",
+        """
+        import sqlite3
+
+        class SqliteStoreDriver:
+            def push_data(self, config, entity, df, deletes_df=None):
+                with sqlite3.connect("target.db") as connection:
+                    df.to_sql(entity, connection, index=False)
+                return True
+        """,
+    )
+    projects.mapping(PAGE.format(setting=setting))
+
+    run = projects.materialize()
+
+    assert run.success, run.summary
+    metadata = run.metadata["shop/sqlite_store_driver/items"]
+    assert metadata["dagster/row_count"] == 1
+    assert [column.name for column in metadata["dagster/column_schema"].columns] == ["id", "name"]
+
+
+@pytest.fixture
+def shop(projects: ProjectsFolder) -> ProjectsFolder:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping())
+    return projects
+
+
+def test_a_projects_folder_anywhere_on_disk_runs(shop: ProjectsFolder) -> None:
+    done = shop.materialize_by_cli()
+
+    assert done.returncode == 0, done.stderr
+    assert (shop.root / "target.db").exists()
+    # Dagster says this of its own command before our module is loaded; everything later is filtered.
+    noise = done.stderr.replace("SupersessionWarning: Function `asset_materialize_command`", "")
+    assert "Warning" not in noise
+
+
+def test_dagster_definitions_validate_works(shop: ProjectsFolder) -> None:
+    done = shop.dagster("definitions", "validate", "-m", "custom_store_pipeline.definitions")
+
+    assert done.returncode == 0, done.stderr
+    assert "All code locations passed validation." in done.stdout + done.stderr
+
+
+def test_steps_may_run_in_processes_of_their_own(shop: ProjectsFolder) -> None:
+    done = shop.materialize_by_cli(CUSTOM_STORE_EXECUTOR="multiprocess")
+
+    assert done.returncode == 0, done.stderr
+    assert "Launching subprocess" in done.stderr
+
+
+def test_loading_definitions_imports_no_driver_and_none_of_the_heavy_packages(shop: ProjectsFolder) -> None:
+    shop.driver("items_store_driver", "raise SystemExit('imported')\n" + SOURCE.replace("\n    ", "\n"))
+    code = (
+        "import sys; from custom_store_pipeline.definitions import defs; defs().resolve_asset_graph(); "
+        "print(sorted({'pandas', 'pyarrow', 'duckdb', 'numpy'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "CUSTOM_STORE_PROJECTS_DIR": str(shop.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_projects_folder_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOM_STORE_PROJECTS_DIR", "/no/such/folder")
+
+    with pytest.raises(ConfigurationError, match="CUSTOM_STORE_PROJECTS_DIR: '/no/such/folder' is not a folder; name"):
+        dg.Definitions.merge(__import__("custom_store_pipeline.definitions").definitions.build_definitions())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_dagster_dev_serves_the_workspace(shop: ProjectsFolder) -> None:
+    port = free_port()
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"DAGSTER_HOME": str(shop.home), "CUSTOM_STORE_PROJECTS_DIR": str(shop.path)}
+    with (
+        (shop.root / "dev.log").open("w") as log,
+        subprocess.Popen(
+            [Path(sys.executable).parent / "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)],
+            cwd=CHECKOUT,
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as server,
+    ):
+        try:
+            keys = ask_for_asset_keys(port, time.monotonic() + 90)
+        finally:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(20)
+            finally:
+                os.killpg(server.pid, signal.SIGKILL) if server.poll() is None else None
+
+    assert ["shop", "sqlite_store_driver", "items"] in keys
+    assert ["shop", "items_store_driver", "items"] in keys
+    # Dagster says this of its own command before our module is loaded; `make dev` filters it.
+    noise = (shop.root / "dev.log").read_text().replace("SupersessionWarning: Function `dev_command`", "")
+    assert "warning" not in noise.lower()
+
+
+def ask_for_asset_keys(port: int, deadline: float) -> list[list[str]]:
+    query = json.dumps({"query": "{ assetNodes { assetKey { path } } }"}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql", query, headers={"Content-Type": "application/json"}
+    )
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                nodes = json.load(response)["data"]["assetNodes"]
+                if nodes:
+                    return [node["assetKey"]["path"] for node in nodes]
+        except OSError:
+            pass
+        if time.monotonic() > deadline:
+            raise TimeoutError("the webserver did not come up")
+        time.sleep(0.5)
