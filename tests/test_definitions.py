@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from custom_store_pipeline.errors import ConfigurationError
-from tests.conftest import CHECKOUT, ProjectsFolder
+from tests.conftest import ProjectsFolder
 from tests.test_assets import SOURCE, mapping
 
 PAGE = """
@@ -126,58 +120,3 @@ def test_a_projects_folder_that_is_not_there_says_so(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ConfigurationError, match="CUSTOM_STORE_PROJECTS_DIR: '/no/such/folder' is not a folder; name"):
         dg.Definitions.merge(__import__("custom_store_pipeline.definitions").definitions.build_definitions())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_dagster_dev_serves_the_workspace(shop: ProjectsFolder) -> None:
-    port = free_port()
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"DAGSTER_HOME": str(shop.home), "CUSTOM_STORE_PROJECTS_DIR": str(shop.path)}
-    with (
-        (shop.root / "dev.log").open("w") as log,
-        subprocess.Popen(
-            [Path(sys.executable).parent / "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)],
-            cwd=CHECKOUT,
-            env=env,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as server,
-    ):
-        try:
-            keys = ask_for_asset_keys(port, time.monotonic() + 90)
-        finally:
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(20)
-            finally:
-                os.killpg(server.pid, signal.SIGKILL) if server.poll() is None else None
-
-    assert ["shop", "sqlite_store_driver", "items"] in keys
-    assert ["shop", "items_store_driver", "items"] in keys
-    # Dagster says this of its own command before our module is loaded; `make dev` filters it.
-    noise = (shop.root / "dev.log").read_text().replace("SupersessionWarning: Function `dev_command`", "")
-    assert "warning" not in noise.lower()
-
-
-def ask_for_asset_keys(port: int, deadline: float) -> list[list[str]]:
-    query = json.dumps({"query": "{ assetNodes { assetKey { path } } }"}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql", query, headers={"Content-Type": "application/json"}
-    )
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                nodes = json.load(response)["data"]["assetNodes"]
-                if nodes:
-                    return [node["assetKey"]["path"] for node in nodes]
-        except OSError:
-            pass
-        if time.monotonic() > deadline:
-            raise TimeoutError("the webserver did not come up")
-        time.sleep(0.5)
