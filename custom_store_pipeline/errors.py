@@ -2,22 +2,23 @@
 
 ::
 
-    CustomStoreError                  catch this to catch all of them
-    ├── ConfigurationError            a YAML mapping or a setting is wrong; carries all problems found
-    │   └── MissingVariableError      ${NAME} stands in a store, and the environment has no NAME
-    ├── DriverError                   something about a driver
-    │   ├── DriverNotFoundError       no such project, file or class
-    │   ├── DriverSignatureError      a method is missing or takes other arguments
-    │   ├── DriverImportError         the driver's module raised while it was imported
-    │   ├── PullError                 the driver raised while pulling, or its data could not be decoded
-    │   └── PushError                 the driver raised while pushing
-    ├── ResultError                   what a driver returned cannot be used
-    │   ├── UnusableDataError         pull_data returned something that is no data
-    │   ├── PushReportedFailureError  push_data returned False, or a status that says "failed"
-    │   └── MissingExtraError         a format needs a package of an extra that is not installed
-    ├── EntityTimeoutError            an entity ran past the mapping's timeout
-    ├── EntitiesFailedError           the summary of a step in which entities failed
-    └── TerminalError                 raised by drivers: trying again is of no use
+    CustomStoreError                      catch this to catch all of them
+    ├── ConfigurationError                a YAML mapping or a setting is wrong; carries all problems found
+    │   └── MissingVariableError          ${NAME} stands in a store, and the environment has no NAME
+    ├── DriverError                       something about a driver
+    │   ├── DriverNotFoundError           no such project, file or class
+    │   ├── DriverSignatureError          a method is missing or takes other arguments
+    │   ├── DriverImportError             the driver's module raised while it was imported
+    │   └── DriverCallError               one of the driver's methods raised
+    │       ├── PullError                 while pulling, or its data could not be decoded
+    │       └── PushError                 while pushing
+    ├── ResultError                       what a driver returned cannot be used
+    │   ├── UnusableDataError             pull_data returned something that is no data
+    │   ├── PushReportedFailureError      push_data returned False, or a status that says "failed"
+    │   └── MissingExtraError             a format needs a package of an extra that is not installed
+    ├── EntityTimeoutError                an entity ran past the mapping's timeout
+    ├── EntitiesFailedError               the summary of a step in which entities failed
+    └── TerminalError                     raised by drivers: trying again is of no use
 
 A message says where, what is wrong and what to do. No message holds a secret: whatever raises has redacted it.
 """
