@@ -5,16 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,47 +14,10 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import CHECKOUT, run_cli
+from tests.webserver import asset_keys, dagster_dev
 
 CHROMIUM = shutil.which("chromium")
 IMAGES = CHECKOUT / "docs/images"
-
-
-@contextlib.contextmanager
-def dagster_dev(home: Path, projects: Path, log: Path) -> Iterator[str]:
-    """Runs `dagster dev` on the checkout's workspace and yields its address; ends it like Ctrl+C does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects)}
-    command = [Path(sys.executable).parent / "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command, cwd=CHECKOUT, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        ) as server,
-    ):
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-
-
-def asset_keys(address: str) -> list[str]:
-    """The keys of all assets that the webserver shows, once it is up."""
-    query = json.dumps({"query": "{ assetNodes { assetKey { path } } }"}).encode()
-    request = urllib.request.Request(f"{address}/graphql", query, headers={"Content-Type": "application/json"})
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=10) as response:
-            if nodes := json.load(response)["data"]["assetNodes"]:
-                return ["/".join(node["assetKey"]["path"]) for node in nodes]
-        time.sleep(0.5)
-    raise TimeoutError("the webserver did not come up")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,95 @@
+"""A run that hangs ends within seconds when it is told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ProjectsFolder
+from tests.webserver import ask, asset_keys, dagster_dev
+
+HANGING = """
+    import time
+    from pathlib import Path
+
+    class HangingDriver:
+        def pull_data(self, mapping_config, entity):
+            Path(mapping_config["args"]["began"]).touch()
+            time.sleep(600)
+
+        def push_data(self, config, entity, df, deletes_df=None):
+            return True
+"""
+
+
+@pytest.fixture
+def hanging(projects: ProjectsFolder) -> ProjectsFolder:
+    projects.driver("hanging_driver", HANGING)
+    projects.mapping(
+        f"""
+        mappings:
+          - mapping:
+              from:
+                store: {{file_name: hanging_driver, name: a, args: {{began: {projects.root / "began"}}}}}
+                entity: {{include: [x, y, z]}}
+              to: {{file_name: hanging_driver, name: b}}
+              concurrency: 2
+        """
+    )
+    return projects
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command(hanging: ProjectsFolder, number: signal.Signals) -> None:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"DAGSTER_HOME": str(hanging.home), "CUSTOM_STORE_PROJECTS_DIR": str(hanging.path)}
+    dagster = Path(sys.executable).parent / "dagster"
+    command = [dagster, "asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until((hanging.root / "began").exists)
+        process.send_signal(number)
+        try:
+            assert process.wait(20) == 1
+        finally:
+            process.kill()
+
+
+LAUNCH = """
+    mutation ($params: ExecutionParams!) {
+      launchPipelineExecution(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } __typename }
+    }
+"""
+SELECTOR = {
+    "repositoryLocationName": "custom_store_pipeline.definitions",
+    "repositoryName": "__repository__",
+    "pipelineName": "__ASSET_JOB",
+    "assetSelection": [{"path": ["shop", "b", name]} for name in "xyz"],
+}
+
+
+def test_terminating_a_run_in_the_ui_ends_it(hanging: ProjectsFolder) -> None:
+    with dagster_dev(hanging.home, hanging.path, hanging.root / "dev.log") as address:
+        asset_keys(address)
+        launched = ask(address, LAUNCH, params={"selector": SELECTOR, "mode": "default"})["launchPipelineExecution"]
+        run_id = launched["run"]["runId"]
+
+        def status() -> str:
+            query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+            return ask(address, query, id=run_id)["runOrError"]["status"]
+
+        wait_until((hanging.root / "began").exists)
+        ask(address, "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=run_id)
+        wait_until(lambda: status() == "CANCELED", seconds=20)

@@ -1,0 +1,64 @@
+"""Dagster's webserver on the checkout's workspace, and questions to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import CHECKOUT
+
+
+@contextlib.contextmanager
+def dagster_dev(home: Path, projects: Path, log: Path) -> Iterator[str]:
+    """Runs `dagster dev` on the checkout's workspace and yields its address; ends it like Ctrl+C does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects)}
+    command = [Path(sys.executable).parent / "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command, cwd=CHECKOUT, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        ) as server,
+    ):
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+def ask(address: str, query: str, **variables: Any) -> dict[str, Any]:
+    """The data of a GraphQL answer."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"{address}/graphql", body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer = json.load(response)
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+def asset_keys(address: str) -> list[str]:
+    """The keys of all assets that the webserver shows, once it is up."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if nodes := ask(address, "{ assetNodes { assetKey { path } } }")["assetNodes"]:
+                return ["/".join(node["assetKey"]["path"]) for node in nodes]
+        time.sleep(0.5)
+    raise TimeoutError("the webserver did not come up")
