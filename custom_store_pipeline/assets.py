@@ -1,8 +1,8 @@
 """Mappings → Dagster: one asset an entity, steps of several entities, external assets for what lies upstream."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -13,6 +13,7 @@ from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMappin
 from custom_store_pipeline.drivers.source import source_digest
 from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, EntitiesFailedError
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use
+from custom_store_pipeline.metadata import metadata_of
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
 from custom_store_pipeline.redaction import redacted_output
@@ -28,60 +29,60 @@ _NOT_IN_CODE_VERSION = frozenset(
 )  # fmt: skip
 
 
-def build_assets(projects: Projects, defined_elsewhere: Set[dg.AssetKey]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """All assets of a projects folder.
+@dataclass(frozen=True)
+class BuiltAssets:
+    """The assets of a projects folder, and the schedules of its mappings."""
+
+    assets: list[dg.AssetsDefinition | dg.AssetSpec]
+    schedules: list[dg.ScheduleDefinition]
+
+
+def build_assets(projects: Projects, defined_elsewhere: Set[dg.AssetKey]) -> BuiltAssets:
+    """Builds what Dagster shows of a projects folder.
 
     Args:
         projects: the projects folder.
         defined_elsewhere: keys of hand-written assets, for which no external asset must be made.
 
     Returns:
-        The steps of all mappings, an external asset for each source entity that nothing in the graph makes, and a
-        placeholder for each file that cannot be used.
+        The steps of all mappings with their schedules, an external asset for each source entity that nothing in the
+        graph makes, and a placeholder for each file that cannot be used.
     """
-    steps = [step for mapping in projects.mappings for step in _steps(mapping, projects)]
+    steps: list[dg.AssetsDefinition] = []
+    schedules: list[dg.ScheduleDefinition] = []
+    broken = list(projects.broken_files)
+    built: list[LoadedMapping] = []
+    for mapping in projects.mappings:
+        try:
+            of_mapping = list(_steps(mapping, projects)), list(_schedules(mapping))
+        except dg.DagsterError as error:
+            # The checks should have found it; a mistake that they overlook must not take all other mappings down.
+            message = f"Dagster refuses this mapping: {error}"
+            broken.append(BrokenFile(mapping.project, mapping.file.path, (mapping.problem((), message),)))
+            continue
+        built.append(mapping)
+        steps += of_mapping[0]
+        schedules += of_mapping[1]
     made = {key for step in steps for key in step.keys} | defined_elsewhere
     external = {
         key: _external_asset(entity.source_key, mapping)
-        for mapping in projects.mappings
+        for mapping in built
         for entity in mapping.entities
         if (key := dg.AssetKey(entity.source_key)) not in made
     }
-    return [*steps, *external.values(), *_placeholders(projects.broken_files)]
+    return BuiltAssets([*steps, *external.values(), *_placeholders(broken)], schedules)
 
 
 def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
     """One I/O manager a store, by its resource key: ``<project>__<store name>``."""
     uses: dict[str, list[Use]] = {}
+    drivers: dict[str, StoreDriver] = {}
     for mapping in projects.mappings:
         for side in SIDES:
-            uses.setdefault(io_manager_key(mapping, side), []).append((mapping, side))
-    return {
-        key: CustomStoreIOManager(
-            StoreDriver(
-                projects.folder,
-                of_store[0][0].store_project(of_store[0][1]),
-                of_store[0][0].store(of_store[0][1]).file_name,
-            ),
-            of_store,
-        )
-        for key, of_store in uses.items()
-    }
-
-
-def build_schedules(projects: Projects) -> list[dg.ScheduleDefinition]:
-    """One schedule for each mapping that has one. It is on from the start: the YAML says that it is to run."""
-    return [
-        dg.ScheduleDefinition(
-            name=dagster_identifier(mapping.project, mapping.name, "schedule"),
-            cron_schedule=mapping.config.schedule,
-            execution_timezone=mapping.config.timezone,
-            target=dg.AssetSelection.assets(*(entity.target_key for entity in mapping.entities)),
-            default_status=dg.DefaultScheduleStatus.RUNNING,
-        )
-        for mapping in projects.mappings
-        if mapping.config.schedule
-    ]
+            key = io_manager_key(mapping, side)
+            uses.setdefault(key, []).append((mapping, side))
+            drivers[key] = StoreDriver(projects.folder, mapping.store_project(side), mapping.store(side).file_name)
+    return {key: CustomStoreIOManager(drivers[key], uses[key]) for key in uses}
 
 
 def io_manager_key(mapping: LoadedMapping, side: Side) -> str:
@@ -103,6 +104,18 @@ def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefi
             for entity in mapping.entities[start : start + size]
         }
         yield _step(name, mapping, specs)
+
+
+def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
+    """The mapping's schedule, if it has one. It is on from the start: the YAML says that it is to run."""
+    if mapping.config.schedule:
+        yield dg.ScheduleDefinition(
+            name=dagster_identifier(mapping.project, mapping.name, "schedule"),
+            cron_schedule=mapping.config.schedule,
+            execution_timezone=mapping.config.timezone,
+            target=dg.AssetSelection.assets(*(entity.target_key for entity in mapping.entities)),
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
 
 
 def _step(name: str, mapping: LoadedMapping, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]) -> dg.AssetsDefinition:
@@ -160,19 +173,25 @@ def _materialize(
         )
 
     failed: list[FailedEntity] = []
-    with redacted_output(redactor):
+    with redacted_output(redactor) as redact_until_the_end:
         for outcome in transfer_batch(
-            entities, transfer, concurrency=mapping.config.concurrency, timeout=mapping.config.timeout
+            entities,
+            transfer,
+            concurrency=mapping.config.concurrency,
+            timeout=mapping.config.timeout,
+            redact=redactor.text,
         ):
             if isinstance(outcome, Note):
                 (context.log.warning if outcome.is_warning else context.log.info)(outcome.text)
             elif isinstance(outcome, FailedEntity):
                 failed.append(outcome)
+                if outcome.left_behind:
+                    redact_until_the_end()
                 context.log.error(f"{outcome.entity.name}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
             else:
                 if outcome.warning:
                     context.log.warning(f"{outcome.entity.name}: {outcome.warning}")
-                yield dg.MaterializeResult(asset_key=outcome.entity.target_key, metadata=_metadata(outcome))
+                yield dg.MaterializeResult(asset_key=outcome.entity.target_key, metadata=metadata_of(outcome, redactor))
     if failed:
         raise _summary(failed, len(entities))
 
@@ -187,31 +206,6 @@ def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
         f"{headline}{arrived}. Mend what is wrong and materialise these again:{reasons}"
     )
     return failure
-
-
-def _metadata(outcome: Transferred) -> dict[str, Any]:
-    """What a materialisation shows; a driver's value whose name we use ourselves is kept under ``driver/``."""
-    columns = [dg.TableColumn(name, dtype) for name, dtype in outcome.columns.items()]
-    ours: dict[str, Any] = {
-        "dagster/row_count": outcome.rows,
-        "dagster/column_schema": dg.TableSchema(columns=columns),
-        "dagster/table_name": outcome.entity.target_name,
-        "deletes": outcome.deletes,
-        "chunks": outcome.chunks,
-        "pull_seconds": round(outcome.pull_seconds, 3),
-        "push_seconds": round(outcome.push_seconds, 3),
-        "pull_rows_per_second": _rate(outcome.rows, outcome.pull_seconds),
-        "push_rows_per_second": _rate(outcome.rows, outcome.push_seconds),
-    }
-    drivers = {
-        (f"driver/{name}" if name in ours else name): dg.MetadataValue.null() if value is None else value
-        for name, value in outcome.metadata.items()
-    }
-    return {**drivers, **ours}
-
-
-def _rate(rows: int, seconds: float) -> int:
-    return round(rows / seconds) if seconds > 0 else 0
 
 
 def _spec(
@@ -259,7 +253,16 @@ def _code_version(mapping: LoadedMapping, projects: Projects) -> str:
             digests.append(source_digest(driver_of(projects.folder, mapping, side)))
         except DriverNotFoundError:
             digests.append("no such driver")
-    return hashlib.sha256(json.dumps([document, digests], sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(repr((_in_order(document), digests)).encode()).hexdigest()
+
+
+def _in_order(value: Any) -> Any:
+    """The value with the keys of its dicts sorted, whatever types YAML gave them."""
+    if isinstance(value, Mapping):
+        return sorted(((repr(key), _in_order(item)) for key, item in value.items()), key=lambda pair: pair[0])
+    if isinstance(value, list):
+        return [_in_order(item) for item in value]
+    return value
 
 
 def _code_references(mapping: LoadedMapping, projects: Projects) -> dg.CodeReferencesMetadataValue:
@@ -280,28 +283,28 @@ def _placeholders(broken_files: Sequence[BrokenFile]) -> Iterator[dg.AssetsDefin
     """One asset for each file that cannot be used: visible in the graph, and failing with the reason."""
     seen: set[tuple[str, str]] = set()
     for file in broken_files:
-        name = file.path.stem if (file.project, file.path.stem) not in seen else file.path.name
-        seen.add((file.project, name))
-        yield _placeholder([file.project, "invalid", name], file)
+        name = file.path.stem
+        if (file.project, name) in seen:  # posts.yml beside posts.yaml, or a file in a folder below
+            name = file.path.as_posix().partition(f"/{file.project}/mappings/")[2]
+        if (file.project, name) not in seen:
+            seen.add((file.project, name))
+            yield _placeholder(file, name)
 
 
-def _placeholder(key: list[str], file: BrokenFile) -> dg.AssetsDefinition:
+def _placeholder(file: BrokenFile, name: str) -> dg.AssetsDefinition:
     error = ConfigurationError(file.problems)
-
-    @dg.asset(
-        name=None,
-        key=key,
+    line = max(file.problems[0].line, 1)
+    reference = dg.LocalFileCodeReference(file_path=str(file.path), line_number=line, label="mapping")
+    spec = dg.AssetSpec(
+        key=[file.project, "invalid", name],
         description=f"This mapping file cannot be used:\n\n```\n{error}\n```",
         group_name=dagster_identifier(file.project),
-        metadata={
-            "dagster/code_references": dg.CodeReferencesMetadataValue(
-                code_references=[
-                    dg.LocalFileCodeReference(
-                        file_path=str(file.path), line_number=max(file.problems[0].line, 1), label="mapping"
-                    )
-                ]
-            )
-        },
+        metadata={"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])},
+    )
+
+    @dg.multi_asset(
+        name=dagster_identifier(file.project, "invalid", name),
+        outs={dagster_identifier("to", name): dg.AssetOut.from_spec(spec)},
     )
     def placeholder() -> None:
         raise ConfigurationError(file.problems)

@@ -90,11 +90,12 @@ def _projects_dir() -> Path:
 
 def _scope(path: Path) -> tuple[Path, Path]:
     """The projects folder that a path belongs to, and the path below which problems are wanted."""
-    if path.is_file():
-        return path.parent.parent.parent, path
-    if (path / "mappings").is_dir() or (path / "custom_store_driver").is_dir():
-        return path.parent, path
-    return path, path
+    for folder in (path, *path.parents[:3]):
+        if any(folder.glob("*/mappings")) or any(folder.glob("*/custom_store_driver")):
+            return folder, path
+    raise click.ClickException(
+        f"'{path}' belongs to no projects folder; mapping files are <projects folder>/<project_name>/mappings/*.yaml"
+    )
 
 
 def _problems_below(projects: Projects, wanted: Path) -> Iterable[Problem]:
@@ -133,5 +134,6 @@ def _print_table(mappings: Sequence[LoadedMapping]) -> None:
 
 def _console() -> Console:
     # In a log or a pipe, rich would cut the table at 80 columns.
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
+    # Entities may be called "[b]", which is no markup.
+    width = None if Console().is_terminal else 200
+    return Console(width=width, markup=False, emoji=False, highlight=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from custom_store_pipeline import settings
-from custom_store_pipeline.assets import build_assets, build_io_managers, build_schedules
+from custom_store_pipeline.assets import build_assets, build_io_managers
 from custom_store_pipeline.projects import load_projects
 
 _EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
@@ -44,9 +44,9 @@ def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.Asse
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
         built = build_assets(projects, keys)
     return dg.Definitions(
-        assets=[*built, *assets],
+        assets=[*built.assets, *assets],
         resources=build_io_managers(projects),
-        schedules=build_schedules(projects),
+        schedules=built.schedules,
         executor=_EXECUTORS[settings.executor()],
     )
 

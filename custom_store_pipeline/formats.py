@@ -6,24 +6,28 @@ from ``data_format`` by the readers' own names. pandas and pyarrow are imported 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
 import inspect
 import io
+import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import MissingExtraError, UnusableDataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Raw = bytes | str | os.PathLike[str]
+Raw = bytes | str | os.PathLike[str] | IO[Any]
 
 _ROWS_PER_CHUNK = 100_000
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,59 @@ class Format:
 def _csv(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
-    with pd.read_csv(_source(raw), **{"chunksize": _ROWS_PER_CHUNK, **options}) as chunks:
-        yield from chunks
+    separator = options.get("sep", options.get("delimiter", ","))
+    defaults: dict[str, Any] = {"chunksize": _ROWS_PER_CHUNK, "dtype_backend": "numpy_nullable"}
+    if len(str(separator)) == 1 and not options.keys() & {"engine", "skipfooter"}:
+        defaults["low_memory"] = False  # looks at all rows of a chunk before it decides on a column's type
+    with pd.read_csv(_source(raw), **{**defaults, **options}) as chunks:
+        kinds: dict[str, str] = {}
+        for chunk in chunks:
+            if "index_col" not in options and not isinstance(chunk.index, pd.RangeIndex):
+                raise UnusableDataError(
+                    "returned a csv whose rows have more values than its header has names; "
+                    "if each line ends with a separator, set data_format.index_col: false"
+                )
+            frame = chunk if "dtype_backend" in options else _with_usual_types(chunk)
+            _check_kinds(frame, kinds)
+            yield frame
+
+
+def _with_usual_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """The types that pandas users know, wherever they hold the values; only integers with gaps stay ``Int64``."""
+    usual = {}
+    for name, dtype in frame.dtypes.items():
+        if dtype == "string":
+            usual[name] = "str"
+        elif dtype == "Float64" or (dtype in ("Int64", "boolean") and not frame[name].hasnans):
+            usual[name] = {"Float64": "float64", "Int64": "int64", "boolean": "bool"}[str(dtype)]
+    return frame.astype(usual)
+
+
+def _check_kinds(frame: pd.DataFrame, kinds: dict[str, str]) -> None:
+    """Refuses a column that is numbers in one chunk and text in another: "007" would already have become 7."""
+    from pandas.api.types import is_numeric_dtype
+
+    for name in frame.columns:
+        if frame[name].notna().any():
+            kind = "numbers" if is_numeric_dtype(frame[name].dtype) else "text"
+            if kinds.setdefault(str(name), kind) != kind:
+                raise UnusableDataError(
+                    f"returned a csv in which the column '{name}' is {kinds[str(name)]} at first and {kind} later; "
+                    f"say what it is: data_format.dtype: {{{name}: str}}"
+                )
 
 
 def _json(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
+    if not options:
+        # pandas reads integers beside a null as floats and loses their digits, so the usual case does without it.
+        content = _read(raw)
+        parsed = json.loads(content)
+        if isinstance(parsed, list) and all(isinstance(row, dict) for row in parsed):
+            yield records_to_pandas(parsed)
+            return
+        raw = content
     # JSON says itself what is a number and what is text: pandas' guessing would turn the text "007" into the number 7.
     yield pd.read_json(_source(raw), **{"dtype": False, **options})
 
@@ -62,6 +112,12 @@ def _json(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
 def _jsonl(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
+    if not options.keys() - {"chunksize"}:  # as for json
+        with _opened(raw) as lines:
+            rows = (json.loads(line) for line in lines if line.strip())
+            while chunk := list(itertools.islice(rows, options.get("chunksize", _ROWS_PER_CHUNK))):
+                yield records_to_pandas(chunk)
+        return
     defaults = {"dtype": False, "chunksize": _ROWS_PER_CHUNK}
     with pd.read_json(_source(raw), lines=True, **{**defaults, **options}) as chunks:
         yield from chunks
@@ -114,10 +170,15 @@ FORMATS: dict[str, Format] = {
 DATAFRAME = "dataframe"
 FORMAT_NAMES: tuple[str, ...] = (*FORMATS, DATAFRAME)
 
-# What the decoders say themselves: where the data is, and that jsonl is lines.
-_NOT_OPTIONS = {
-    "self", "filepath_or_buffer", "path_or_buf", "source", "io", "path_or_buffer", "iterator",
-}  # fmt: skip
+# What the decoders say themselves: where the data is, and whether it comes in chunks.
+_NOT_OPTIONS: dict[str, set[str]] = {
+    "csv": {"filepath_or_buffer", "iterator"},
+    "json": {"path_or_buf", "lines", "chunksize", "typ"},
+    "jsonl": {"path_or_buf", "lines", "typ"},
+    "parquet": {"self", "source"},
+    "excel": {"io"},
+    "xml": {"path_or_buffer"},
+}
 
 
 def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, str]:
@@ -127,9 +188,8 @@ def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, s
     """
     known: set[str] = set()
     if format_name in FORMATS:
-        known = {name for reader in FORMATS[format_name].readers for name in _parameters(reader)} - _NOT_OPTIONS
-    if format_name == "jsonl":
-        known -= {"lines"}
+        known = {name for reader in FORMATS[format_name].readers for name in _parameters(reader)}
+        known -= _NOT_OPTIONS[format_name]
     readers = " or ".join(reader.replace(":", ".") for reader in FORMATS[format_name].readers) if known else ""
     problems = {}
     for name in options:
@@ -149,7 +209,7 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
     """Decodes what a driver pulled, lazily where the reader can.
 
     Args:
-        raw: the content as bytes or text, or the path of a file with it.
+        raw: the content as bytes or text, or the path of a file with it, or an open file.
         format_name: a key of :data:`FORMATS`, or ``dataframe``, which decodes nothing.
         options: the reader's options, by the reader's own names.
 
@@ -167,6 +227,10 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
             f"set data_format.type to one of {', '.join(FORMATS)}"
         )
     wanted = FORMATS[format_name]
+    if isinstance(raw, str) and len(raw) < _LONGEST_PATH and "\n" not in raw and os.path.isfile(raw):
+        raise UnusableDataError(
+            "returned a text that is the path of a file, and text is taken as content; return Path(…)"
+        )
     if isinstance(raw, str) and not wanted.text:
         raise UnusableDataError(f"returned text, but {format_name} is binary; return bytes or a Path")
     if wanted.package and importlib.util.find_spec(wanted.package) is None:
@@ -176,6 +240,8 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
         )
     if problems := unknown_options(format_name, options):
         raise UnusableDataError("returned data that cannot be decoded: data_format: " + "; ".join(problems.values()))
+    if options.get("chunksize", 1) is None or options.get("batch_size", 1) is None:
+        options = {key: value for key, value in options.items() if value is not None}
     return wanted.decode(raw, options)
 
 
@@ -193,7 +259,26 @@ def arrow_to_pandas(table: Any) -> pd.DataFrame:
         pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(),
     }  # fmt: skip
     has_nulls = {column.type for column in table.columns if column.null_count}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None)
+    frame: pd.DataFrame = table.to_pandas(
+        types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None,
+        ignore_metadata=True,  # pandas' own would turn columns into an index, which nobody pushes
+    )
+    for position, column in enumerate(table.columns):
+        if pa.types.is_nested(column.type):  # pandas would make arrays of floats of lists of integers with nulls
+            values: Any = pd.Series(column.to_pylist(), dtype=object)
+            frame.isetitem(position, values)
+    return frame
+
+
+def records_to_pandas(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
+    """A list of dicts as a table; integers with missing values stay integers (``Int64``) instead of becoming floats."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    for name in frame.columns[frame.dtypes == "float64"]:
+        values = [row.get(name) for row in rows]
+        if all(value is None or type(value) is int for value in values):
+            frame[name] = pd.array(values, dtype="Int64")
     return frame
 
 
@@ -206,8 +291,24 @@ def _parameters(reader: str) -> set[str]:
 
 
 def _source(raw: Raw) -> Any:
+    """What pandas and pyarrow take: a path, from whose ending pandas sees a compression, or a file."""
     if isinstance(raw, bytes):
         return io.BytesIO(raw)
     if isinstance(raw, str):
         return io.StringIO(raw)
-    return os.fspath(raw)
+    return os.fspath(raw) if isinstance(raw, os.PathLike) else raw
+
+
+def _opened(raw: Raw) -> contextlib.AbstractContextManager[IO[Any]]:
+    """The content as a file; a path is opened as pandas opens it, decompressed if its ending says so."""
+    if not isinstance(raw, os.PathLike):
+        return contextlib.nullcontext(_source(raw))
+    import fsspec
+
+    opened: contextlib.AbstractContextManager[IO[Any]] = fsspec.open(os.fspath(raw), "rb", compression="infer")
+    return opened
+
+
+def _read(raw: Raw) -> Any:
+    with _opened(raw) as file:
+        return file.read()

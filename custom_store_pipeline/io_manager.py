@@ -11,16 +11,18 @@ import dagster as dg
 
 from custom_store_pipeline.config.driver_config import driver_config, redactor_of
 from custom_store_pipeline.config.loading import Entity, LoadedMapping, Side
+from custom_store_pipeline.config.models import NO_RETRIES
 from custom_store_pipeline.errors import (
     ConfigurationError,
     DriverCallError,
     DriverImportError,
     Problem,
-    UnusableDataError,
 )
-from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.results import DataFormat, PulledData, PushStatus, in_one_piece, read_pulled
-from custom_store_pipeline.stores import StoreDriver
+from custom_store_pipeline.metadata import metadata_of
+from custom_store_pipeline.redaction import Redactor, redacted_output
+from custom_store_pipeline.results import DataFormat, PulledData, PushStatus, in_one_piece
+from custom_store_pipeline.stores import StoreDriver, opened
+from custom_store_pipeline.transfer.entity import Watch, transfer_entity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,10 +70,13 @@ class CustomStoreIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The entity that a hand-written asset depends on, as one DataFrame."""
-        mapping, side, name, keys = self._use_for(tuple(context.asset_key.path), "from")
+        mapping, side, entity = self._use_for(tuple(context.asset_key.path), "from")
+        name = entity.name if side == "from" else entity.target_name
+        redactor = redactor_of(mapping)
         with (
+            redacted_output(redactor),
             _explained(context.log.error),
-            self._pull(mapping, side, name, keys, _run_id(context), redactor_of(mapping)) as pulled,
+            self._pull(mapping, side, name, entity.primary_keys, _run_id(context), redactor) as pulled,
         ):
             return in_one_piece(pulled)
 
@@ -80,18 +85,26 @@ class CustomStoreIOManager(dg.IOManager):
 
         The entity is named by the last part of the asset's key. All rows are replaced (``write_mode: overwrite``).
         """
-        mapping, side, name, keys = self._use_for(tuple(context.asset_key.path), "to")
-        config = {**driver_config(mapping, side, keys, context.run_id), "write_mode": "overwrite"}
-        try:
-            pulled = read_pulled(obj, DataFormat())
-        except UnusableDataError as error:
-            raise UnusableDataError(f"the asset {context.asset_key.to_user_string()} {error}") from None
-        with _explained(context.log.error):
-            status = self._driver.push(config, name, pulled, redactor_of(mapping))
-        if status.warning:
-            context.log.warning(status.warning)
-        rows = {} if pulled.frame is None else {"dagster/row_count": len(pulled.frame)}
-        context.add_output_metadata({**status.metadata, **rows})
+        mapping, side, entity = self._use_for(tuple(context.asset_key.path), "to")
+        name = entity.target_name if side == "to" else entity.name
+        redactor = redactor_of(mapping)
+        who = f"the asset {context.asset_key.to_user_string()}"
+
+        def push(_: Entity, pulled: PulledData) -> PushStatus:
+            config = {**driver_config(mapping, side, entity.primary_keys, context.run_id), "write_mode": "overwrite"}
+            return self._driver.push(config, name, pulled, redactor)
+
+        with redacted_output(redactor), _explained(context.log.error):
+            outcome = transfer_entity(
+                entity,
+                pull=lambda _: opened(lambda: obj, DataFormat(), who, redactor),
+                push=push,
+                retries=NO_RETRIES,
+                watch=Watch(note=context.log.warning),
+            )
+        if outcome.warning:
+            context.log.warning(outcome.warning)
+        context.add_output_metadata(metadata_of(outcome, redactor))
 
     def _pull(
         self, mapping: LoadedMapping, side: Side, name: str, keys: tuple[str, ...], run_id: str, redactor: Redactor
@@ -101,13 +114,13 @@ class CustomStoreIOManager(dg.IOManager):
         decoding = DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat()
         return self._driver.pull(driver_config(mapping, side, keys, run_id), name, decoding, redactor)
 
-    def _use_for(self, key: tuple[str, ...], prefer: Side) -> tuple[LoadedMapping, Side, str, tuple[str, ...]]:
-        """The mapping whose settings of this store serve an asset key, and the entity's name and primary keys."""
+    def _use_for(self, key: tuple[str, ...], prefer: Side) -> tuple[LoadedMapping, Side, Entity]:
+        """The mapping whose settings of this store serve an asset key, and the entity."""
         for mapping, side in sorted(self._uses, key=lambda use: use[1] != prefer):
             for entity in mapping.entities:
                 if key == (entity.target_key if side == "to" else entity.source_key):
-                    return mapping, side, entity.target_name if side == "to" else entity.name, entity.primary_keys
-        settings = [mapping.document[side]["store"] for mapping, side in self._uses]
+                    return mapping, side, entity
+        settings = [(mapping.store(side).args, mapping.store(side).model_extra) for mapping, side in self._uses]
         if any(other != settings[0] for other in settings):
             places = ", ".join(f"{mapping.file.shown}:{mapping.line()}" for mapping, _ in self._uses)
             message = (
@@ -116,7 +129,8 @@ class CustomStoreIOManager(dg.IOManager):
             )
             raise ConfigurationError([Problem("/".join(key), 0, 0, "", message)])
         mapping, side = self._uses[0]
-        return mapping, side, key[-1], ()
+        place = (mapping.store_project(side), mapping.store(side).label, key[-1])
+        return mapping, side, Entity(key[-1], key[-1], (), place, place)
 
 
 def _run_id(context: dg.InputContext) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.formats import DATAFRAME, arrow_to_pandas, decode
+from custom_store_pipeline.formats import DATAFRAME, arrow_to_pandas, decode, records_to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ def read_pulled(returned: Any, data_format: DataFormat) -> PulledData:
         deletes = None
     frame = _whole(pulled.data)
     chunks = None if frame is not None else _at_least_one(_chunks(pulled.data, data_format))
-    return PulledData(frame, chunks, deletes, dict(pulled.metadata))
+    return PulledData(frame, chunks, deletes, dict(pulled.metadata or {}))
 
 
 def in_one_piece(pulled: PulledData) -> pd.DataFrame:
@@ -93,7 +94,39 @@ def in_one_piece(pulled: PulledData) -> pd.DataFrame:
     chunks = list(pulled.chunks or ())
     # Chunks without rows often have other dtypes, which would spoil those of the others.
     with_rows = [chunk for chunk in chunks if len(chunk)]
-    return pd.concat(with_rows, ignore_index=True) if len(with_rows) > 1 else (with_rows or chunks)[0]
+    if len(with_rows) < 2:
+        return (with_rows or chunks)[0]
+    columns = list(dict.fromkeys(name for chunk in chunks for name in chunk.columns))
+    joined = pd.concat(_with_integers_that_may_have_gaps(with_rows), ignore_index=True)
+    return joined if list(joined.columns) == columns else joined.reindex(columns=columns)
+
+
+def _with_integers_that_may_have_gaps(chunks: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Joining integers with a chunk that has none in that column would turn them into floats, losing digits."""
+
+    def is_integer(chunk: pd.DataFrame, name: Any) -> bool:
+        return name in chunk.columns and chunk[name].dtype.kind in "iu"
+
+    def is_gap(chunk: pd.DataFrame, name: Any) -> bool:
+        return name not in chunk.columns or (not is_integer(chunk, name) and bool(chunk[name].isna().all()))
+
+    integers = {name for chunk in chunks for name in chunk.columns if is_integer(chunk, name)}
+    with_gaps = [name for name in integers if any(is_gap(chunk, name) for chunk in chunks)]
+
+    def nullable(chunk: pd.DataFrame, name: Any) -> str:
+        unsigned = is_integer(chunk, name) and chunk[name].dtype.kind == "u"
+        return "UInt64" if unsigned else "Int64"
+
+    return [
+        chunk.astype(
+            {
+                name: nullable(chunk, name)
+                for name in with_gaps
+                if name in chunk.columns and (is_integer(chunk, name) or is_gap(chunk, name))
+            }
+        )
+        for chunk in chunks
+    ]
 
 
 def _as_pulled(returned: Any) -> Pulled:
@@ -114,10 +147,16 @@ def _whole(data: Any) -> pd.DataFrame | None:
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
-        return data
+        return _with_index_as_columns(data)
     if isinstance(data, list) and all(isinstance(row, Mapping) for row in data):
-        return _records(data)
+        return records_to_pandas(data)
     return None
+
+
+def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Named levels of the index as columns: an index is data too, and stores have no such thing."""
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(level=named) if named else frame
 
 
 def _table(data: Any, what: str) -> pd.DataFrame:
@@ -144,24 +183,30 @@ def _chunks(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
 
 
 def _is_decodable(data: Any) -> bool:
-    """Whether this is a table or the encoded form of one, as opposed to an iterable of such."""
-    return not _is_column(data) and (hasattr(data, "__arrow_c_stream__") or isinstance(data, bytes | str | os.PathLike))
+    """Whether this is a table or the encoded form of one (also an open file), as opposed to an iterable of such."""
+    return not _is_column(data) and (
+        hasattr(data, "__arrow_c_stream__") or hasattr(data, "read") or isinstance(data, bytes | str | os.PathLike)
+    )
 
 
 def _decoded(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
     if hasattr(data, "__arrow_c_stream__"):
         return _arrow(data)
-    return decode(data, data_format.name, data_format.options)
+    return map(_with_index_as_columns, decode(data, data_format.name, data_format.options))
 
 
 def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFrame]:
+    header: list[Any] | None = None
     try:
         for item in items:
             frame = _whole(item)
             if frame is not None:
                 yield frame
             elif _is_decodable(item):
-                yield from _decoded(item, data_format)
+                for chunk in _decoded(item, data_format):
+                    if data_format.name == "csv" and isinstance(item, bytes | str):
+                        header = _same_header(header, list(chunk.columns))
+                    yield chunk
             else:
                 raise UnusableDataError(_not_data("yielded", item))
     finally:
@@ -169,6 +214,16 @@ def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFram
         close = getattr(items, "close", None)
         if close is not None:
             close()
+
+
+def _same_header(first: list[Any] | None, header: list[Any]) -> list[Any]:
+    """Refuses pieces of one csv document: each would be read as a document of its own, a row of it as its header."""
+    if first is not None and first != header:
+        raise UnusableDataError(
+            f"yielded csv with the columns {', '.join(map(str, header))} after {', '.join(map(str, first))}; "
+            "each piece must be a csv of its own with the same header, so join pieces of one file before, or return an open file"
+        )
+    return header
 
 
 def _not_data(where: str, data: Any) -> str:
@@ -182,7 +237,8 @@ def _is_column(data: Any) -> bool:
     """A Series or an Index is iterable and an Arrow stream, but it is a column, not a table."""
     import pandas as pd
 
-    return isinstance(data, pd.Series | pd.Index)
+    # A polars Series is an Arrow stream too; only a table has columns or a schema.
+    return isinstance(data, pd.Series | pd.Index) or type(data).__name__ == "Series"
 
 
 def _at_least_one(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -210,18 +266,6 @@ def _arrow(stream: Any) -> Iterator[pd.DataFrame]:
         yield arrow_to_pandas(reader.schema.empty_table())
 
 
-def _records(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
-    """A list of dicts as a table; integers with missing values stay integers (``Int64``) instead of becoming floats."""
-    import pandas as pd
-
-    frame = pd.DataFrame(rows)
-    for name in frame.columns[frame.dtypes == "float64"]:
-        values = [row.get(name) for row in rows]
-        if all(value is None or type(value) is int for value in values):
-            frame[name] = pd.array(values, dtype="Int64")
-    return frame
-
-
 @dataclass(frozen=True)
 class PushStatus:
     """What a successful push said: values for the materialisation, and a warning if the status is none."""
@@ -241,6 +285,10 @@ def read_status(returned: Any) -> PushStatus:
     Raises:
         PushReportedFailureError: ``False``, or a dict with ``success: False`` or ``status: "failed" | "error"``.
     """
+    if inspect.isgenerator(returned) or inspect.isawaitable(returned):
+        raise PushReportedFailureError(
+            f"push_data returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
+        )
     plain = plain_value(returned)
     if plain is False:
         raise PushReportedFailureError("push_data returned False: the driver says that the push failed")
@@ -250,7 +298,7 @@ def read_status(returned: Any) -> PushStatus:
         return PushStatus({}, "push_data returned None, which is taken as success; return True to say so")
     if isinstance(returned, Mapping):
         values = {str(key): plain_value(value) for key, value in returned.items()}
-        if values.get("success") is False or str(values.get("status")).lower() in _FAILED_STATUSES:
+        if not values.get("success", True) or str(values.get("status")).lower() in _FAILED_STATUSES:
             said = ", ".join(f"{key}: {value}" for key, value in values.items())
             raise PushReportedFailureError(f"push_data returned a failed status ({said})")
         return PushStatus({key: value for key, value in values.items() if key != "success"})

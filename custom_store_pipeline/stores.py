@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from custom_store_pipeline.drivers.loading import load_driver_class
 from custom_store_pipeline.errors import (
     CustomStoreError,
     DriverCallError,
+    DriverSignatureError,
     PullError,
     PushError,
     PushReportedFailureError,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Result = TypeVar("Result")
+
+_log = logging.getLogger("custom_store_pipeline")
 
 
 class StoreDriver:
@@ -92,25 +97,22 @@ class StoreDriver:
             DriverError: the driver cannot be found or loaded.
         """
         with self._instance("push_data", PushError, redactor) as driver:
-            in_chunks = pulled.chunks is not None and hasattr(driver, "push_chunks")
+            in_chunks = pulled.chunks is not None and hasattr(type(driver), "push_chunks")
             method = "push_chunks" if in_chunks else "push_data"
             data = pulled.chunks if in_chunks else in_one_piece(pulled)
             who = f"{method} of '{self._project}/{self._file_name}' for '{entity}'"
-            push = getattr(driver, method)
-            returned = _call(lambda: push(config, entity, data, pulled.deletes), PushError, who, redactor)
+
+            def push() -> PushStatus:
+                return read_status(_pushed(getattr(driver, method), config, entity, data, pulled.deletes))
+
+            status = _call(push, PushError, who, redactor)
             if in_chunks and next(pulled.chunks or iter(()), None) is not None:
                 raise PushError(
-                    "push_chunks returned before it had taken all chunks, so rows are missing in the target; "
+                    f"{who} returned before it had taken all chunks, so rows are missing in the target; "
                     "iterate over all of them",
                     terminal=True,
                 )
-        try:
-            status = read_status(returned)
-        except PushReportedFailureError as failure:
-            said = redactor.text(str(failure))
-        else:
             return PushStatus(redactor.value(status.metadata), status.warning)
-        raise PushReportedFailureError(said)
 
     @contextlib.contextmanager
     def _instance(self, method: str, failure: type[DriverCallError], redactor: Redactor) -> Iterator[Any]:
@@ -123,13 +125,59 @@ class StoreDriver:
             with contextlib.suppress(BaseException):
                 _close(driver)
             raise
-        _call(lambda: _close(driver), failure, f"{found.__name__}.close()", redactor)
+        try:
+            _call(lambda: _close(driver), failure, f"{found.__name__}.close()", redactor)
+        except PullError as error:
+            # Everything has arrived by now: that the source cannot be closed is no reason to push it all again.
+            _log.warning("%s", error)
+        except PushError as error:
+            # What a driver writes when it closes may be missing, but sending all rows again may double the others.
+            raise PushError(str(error), error.driver_traceback, terminal=True) from None
+
+
+def _pushed(push: Callable[..., Any], config: dict[str, Any], entity: str, data: Any, deletes: Any) -> Any:
+    """Calls a driver's push; ``deletes_df`` is optional for drivers as long as there are no deletes."""
+    arguments: tuple[Any, ...] = (config, entity, data, None if deletes is None else deletes.copy(deep=False))
+    try:
+        inspect.signature(push).bind(*arguments)
+    except TypeError:
+        if deletes is not None:
+            raise DriverSignatureError(
+                f"there are {len(deletes)} rows to delete, and '{push.__name__}' does not take them; "
+                "add the argument deletes_df=None, and delete these rows"
+            ) from None
+        arguments = arguments[:3]
+    return push(*arguments)
 
 
 def _close(driver: Any) -> None:
     close: Callable[[], None] | None = getattr(driver, "close", None)
     if close is not None:
         close()
+
+
+@contextlib.contextmanager
+def opened(pull: Callable[[], Any], data_format: DataFormat, who: str, redactor: Redactor) -> Iterator[PulledData]:
+    """What a call returns, read as pulled data whose failures come out as ours; its chunks are closed at the end.
+
+    Args:
+        pull: returns anything that ``pull_data`` may return.
+        data_format: how raw values are decoded.
+        who: whom to name in messages.
+        redactor: masks secrets in what is raised and in the metadata.
+    """
+
+    def read() -> PulledData:
+        pulled = read_pulled(pull(), data_format)
+        return replace(pulled, metadata=redactor.value(plain_value(pulled.metadata)))
+
+    pulled = _call(read, PullError, who, redactor)
+    chunks = None if pulled.chunks is None else _guarded(pulled.chunks, who, redactor)
+    try:
+        yield replace(pulled, chunks=chunks)
+    finally:
+        if chunks is not None:
+            chunks.close()
 
 
 def _call(function: Callable[[], Result], failure: type[DriverCallError], who: str, redactor: Redactor) -> Result:
@@ -141,11 +189,13 @@ def _call(function: Callable[[], Result], failure: type[DriverCallError], who: s
         found, terminal = error, True
     except UnusableDataError as error:
         raise UnusableDataError(f"{who} {error}") from None
-    except (CustomStoreError, GeneratorExit):
+    except PushReportedFailureError as error:
+        raise PushReportedFailureError(redactor.text(str(error))) from None
+    except CustomStoreError:
         raise
     except BaseException as error:  # also sys.exit() in a driver: it must fail its entity, not end a thread in silence
         found, terminal = error, False
-    reason, trace = redactor.text(reason_of(found)), redactor.text(traceback_of(found))
+    reason, trace = reason_of(found, redactor.text), redactor.text(traceback_of(found))
     # Raised outside of the handler (and not from a context manager, which is a handler too): otherwise the driver's
     # exception would be the context of ours, and Dagster stores the text of contexts.
     raise failure(f"{who} raised {reason}", trace, terminal=terminal)

@@ -54,7 +54,9 @@ def test_binary_formats_are_not_read_from_text(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "option"), [("csv", "chunksize"), ("jsonl", "chunksize"), ("parquet", "batch_size")])
 def test_large_files_are_read_in_chunks(name: str, option: str) -> None:
-    assert [len(chunk) for chunk in decode(encoded(name), name, {option: 1})] == [1, 1]
+    options = {"dtype": {"name": "str"}} if name == "csv" else {}
+
+    assert [len(chunk) for chunk in decode(encoded(name), name, {option: 1, **options})] == [1, 1]
 
 
 def test_json_is_not_guessed_at() -> None:

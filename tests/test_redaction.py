@@ -32,7 +32,7 @@ def test_longer_secrets_are_masked_first() -> None:
 
 
 def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
-    assert Redactor(["5"]).text("5 of 15 in 5.5 s, x=5") == "*** of 15 in ***.*** s, x=***"
+    assert Redactor(["dev"]).text("dev of devices, x=dev") == "*** of devices, x=***"
 
 
 @pytest.mark.parametrize(

@@ -185,20 +185,31 @@ def test_an_empty_pull_reaches_push_chunks_as_one_empty_chunk(chunked: StoreDriv
 
 
 def test_chunks_left_behind_are_a_failure(chunked: StoreDriver) -> None:
-    with pytest.raises(PushError, match="push_chunks returned before it had taken all chunks") as raised:
+    with pytest.raises(PushError, match="returned before it had taken all chunks") as raised:
         chunked.push({}, "impatient", read_pulled(chunks(), DataFormat()), REDACTOR)
 
     assert raised.value.terminal
 
 
-def test_a_driver_that_cannot_close_has_failed(projects: ProjectsFolder) -> None:
-    projects.driver("a_store_driver", DRIVER.replace("self.number", "self.close_fails"))
-    store = StoreDriver(projects.path, "shop", "a_store_driver")
-    projects.driver("b", "")
-    pull(store, "items")  # the first instance has the number 0
+@pytest.fixture
+def unclosable(projects: ProjectsFolder) -> StoreDriver:
+    projects.driver("a_store_driver", DRIVER.replace("self.number = len(self.log)", "self.close_fails = True"))
+    return StoreDriver(projects.path, "shop", "a_store_driver")
 
-    with pytest.raises(PullError, match=r"AStoreDriver.close\(\) raised OSError: cannot close"):
-        pull(store, "items")
+
+def test_a_source_that_cannot_close_has_delivered_all_the_same(
+    unclosable: StoreDriver, caplog: pytest.LogCaptureFixture
+) -> None:
+    pull(unclosable, "items")
+
+    assert "AStoreDriver.close() raised OSError: cannot close (a_store_driver.py:" in caplog.text
+
+
+def test_a_target_that_cannot_close_has_failed_and_is_not_tried_again(unclosable: StoreDriver) -> None:
+    with pytest.raises(PushError, match=r"AStoreDriver.close\(\) raised OSError: cannot close") as raised:
+        unclosable.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+
+    assert raised.value.terminal
 
 
 def test_a_driver_that_is_not_there(projects: ProjectsFolder) -> None:

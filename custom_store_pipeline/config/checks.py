@@ -40,7 +40,7 @@ _BESIDE_STORE = frozenset({"data_format", "entity", "offset"})
 
 def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Finding]:
     """Everything that is wrong with a mapping whose keys and types are right."""
-    return [*_stores(config, document), *_entities(config), *_not_supported_yet(config)]
+    return [*_stores(config, document), *_data_format(config), *_entities(config), *_not_supported_yet(config)]
 
 
 def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -58,6 +58,12 @@ def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Find
             if found := malformed_reference(text):
                 remedy = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
                 yield Finding(path, f"'{found}' is no environment variable; {remedy}")
+
+
+def _data_format(config: MappingConfig) -> Iterator[Finding]:
+    for path, text in _strings(config.from_.data_format.options, ("from", "data_format")):
+        if "${" in text:
+            yield Finding(path, f"'{text}': variables are filled in only in stores; write the value itself")
 
 
 def _strings(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -25,6 +25,7 @@ def check_together(mappings: Iterable[LoadedMapping]) -> list[Finding]:
         *_same_names(mappings),
         *_stores_with_two_drivers(mappings),
         *_self_targets(mappings),
+        *_chains_in_one_mapping(mappings),
         *_keys_written_twice(mappings),
         *_cycles(mappings),
     ]
@@ -66,6 +67,19 @@ def _self_targets(mappings: list[LoadedMapping]) -> Iterator[Finding]:
                 )
                 yield mapping, mapping.problem(("to", "store"), message)
                 break  # the other entities have the same reason
+
+
+def _chains_in_one_mapping(mappings: list[LoadedMapping]) -> Iterator[Finding]:
+    for mapping in mappings:
+        written = {entity.target_key: entity for entity in mapping.entities}
+        for entity in mapping.entities:
+            before = written.get(entity.source_key)
+            if before is not None and before is not entity:
+                message = (
+                    f"'{entity.name}' is read from what this mapping writes for '{before.name}', and the entities of "
+                    "one mapping have no order; move it to a mapping of its own"
+                )
+                yield mapping, mapping.problem(_include_path(mapping, entity), message)
 
 
 def _keys_written_twice(mappings: list[LoadedMapping]) -> Iterator[Finding]:

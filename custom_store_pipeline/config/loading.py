@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from custom_store_pipeline.config.checks import check_mapping
-from custom_store_pipeline.config.models import MappingConfig, Store
+from custom_store_pipeline.config.models import MappingConfig, Store, is_plain_name
 from custom_store_pipeline.config.problems import explain
 from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, dotted, has_path, read_yaml
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
@@ -125,14 +125,16 @@ def shown_path(path: Path) -> str:
 def _mapping_files(projects_dir: Path) -> Iterator[tuple[str, Path]]:
     for folder in sorted(projects_dir.iterdir()):
         if folder.is_dir() and not folder.name.startswith("."):
-            for path in sorted((folder / "mappings").rglob("*")):
-                if path.suffix in (".yaml", ".yml") and path.is_file():
+            mappings = folder / "mappings"
+            for path in sorted(mappings.rglob("*")):
+                hidden = any(part.startswith(".") for part in path.relative_to(mappings).parts)
+                if path.suffix in (".yaml", ".yml") and path.is_file() and not hidden:
                     yield folder.name, path
 
 
 def _load_file(project: str, path: Path) -> LoadedFile:
     shown = shown_path(path)
-    if not project.isidentifier():
+    if not is_plain_name(project):
         message = f"the project folder '{project}' is not a plain name; rename it to letters, digits and _ only"
         return LoadedFile(project, path, (), (Problem(shown, 0, 0, "", message),))
     if path.parent.name != "mappings" or path.parent.parent.name != project:
@@ -208,17 +210,30 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
 
 
 def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping with ``to`` in its long form, and with ``args`` that were left empty as an empty mapping."""
-    long: dict[str, Any] = copy.deepcopy(dict(mapping))
+    """The mapping with ``to`` in its long form, and without keys that were left empty: these are as if not written."""
+    long = _without_empty_keys(copy.deepcopy(dict(mapping)))
     target = long.get("to")
     if isinstance(target, dict) and "store" not in target:
         beside = {"entity": target.pop("entity")} if "entity" in target else {}
         long["to"] = {**({"store": target} if target else {}), **beside}
     for side in ("from", "to"):
-        store = long[side].get("store") if isinstance(long.get(side), dict) else None
-        if isinstance(store, dict) and store.get("args", ...) is None:
-            store["args"] = {}
+        if not isinstance(long.get(side), dict):
+            continue
+        store = long[side].get("store")
+        # A store's own empty keys mean something to its driver, perhaps; these are ours.
+        ours = {"type", "file_name", "project_name", "name", "args"}
+        if isinstance(store, dict):
+            long[side]["store"] = {key: value for key, value in store.items() if value is not None or key not in ours}
     return long
+
+
+def _without_empty_keys(section: dict[str, Any]) -> dict[str, Any]:
+    sections = ("from", "to", "data_format", "entity", "offset", "retries")
+    return {
+        key: _without_empty_keys(value) if key in sections and isinstance(value, dict) else value
+        for key, value in section.items()
+        if value is not None
+    }
 
 
 def _merge(defaults: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import zoneinfo
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
@@ -26,9 +26,14 @@ def _refuse(message: str) -> PydanticCustomError:
 
 
 def _identifier(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+    if not is_plain_name(value):
         raise _refuse(f"'{value}' is not a plain name; use letters, digits and _ only (no folders, no dots, no spaces)")
     return value
+
+
+def is_plain_name(value: str) -> bool:
+    """Whether this may be the name of a project or a driver: what files, Python and Dagster all take."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value) is not None
 
 
 def _file_name(value: str) -> str:
@@ -41,6 +46,10 @@ def _cron(value: str) -> str:
         raise _refuse(
             f"'{value}' is not a cron string of five fields (minute hour day month weekday), such as '0 6 * * *'"
         )
+    try:
+        croniter(value).get_next()
+    except CroniterBadDateError:
+        raise _refuse(f"'{value}' names a day that no month has") from None
     return value
 
 
@@ -100,8 +109,12 @@ def _without_stray_placeholders(value: str) -> str:
     return value
 
 
-def _empty_is(empty: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value: empty if value is None else value)
+def _not_from_the_environment(value: str) -> str:
+    if "${" in value:
+        raise _refuse(
+            f"'{value}' is part of asset keys, which must not depend on the environment; write the name itself"
+        )
+    return value
 
 
 Text = Annotated[str, Field(min_length=1)]
@@ -122,8 +135,8 @@ class Store(Section):
     type: Literal["custom"] = "custom"
     file_name: Annotated[Text, AfterValidator(_file_name)]
     project_name: Annotated[Text, AfterValidator(_identifier)] | None = None
-    name: Text | None = None
-    args: Annotated[dict[str, Any], _empty_is({})] = {}
+    name: Annotated[Text, AfterValidator(_not_from_the_environment)] | None = None
+    args: dict[str, Any] = {}
 
     @property
     def label(self) -> str:
@@ -163,9 +176,9 @@ class Source(Section):
     """The ``from`` side."""
 
     store: Store
-    data_format: Annotated[DataFormat, _empty_is({})] = DataFormat()
-    entity: Annotated[SourceEntities, _empty_is({})] = SourceEntities()
-    offset: Annotated[Offset, _empty_is({})] = Offset()
+    data_format: DataFormat = DataFormat()
+    entity: SourceEntities = SourceEntities()
+    offset: Offset = Offset()
 
 
 class TargetEntities(Section):
@@ -178,7 +191,7 @@ class Target(Section):
     """The ``to`` side, in its long form."""
 
     store: Store
-    entity: Annotated[TargetEntities, _empty_is({})] = TargetEntities()
+    entity: TargetEntities = TargetEntities()
 
 
 class Retries(Section):
@@ -226,7 +239,7 @@ class MappingConfig(Section):
     max_delete_fraction: float | None = Field(default=None, ge=0, le=1)
     concurrency: int = Field(default=1, ge=1)
     entities_per_step: int = Field(default=50, ge=1)
-    retries: Annotated[Retries, _empty_is({})] = NO_RETRIES
+    retries: Retries = NO_RETRIES
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     schedule: Annotated[str, AfterValidator(_cron)] | None = None
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,10 +41,14 @@ def explain(error: Mapping[str, Any]) -> str:
         return str(context["message"])
     if kind == "extra_forbidden":
         return _unknown_key(location)
+    if kind == "invalid_key":
+        return f"the key '{location[-1]}' must be a text; quote it (yes, no, on and off are booleans unless quoted)"
     if kind == "missing":
         return f"the key '{location[-1]}' is missing{_MISSING.get(str(location[-1]), '; add it')}"
     if kind == "literal_error":
         return _not_one_of(location, value)
+    if kind == "dict_type" and isinstance(value, str) and re.match(r"[\w-]+:\S", value):
+        return f"must be a mapping of keys to values, not {found}; put a space after each ':'"
     if kind in _EXPECTED:
         if isinstance(value, int | float) and not isinstance(value, bool) and kind == "string_type":
             return f"must be {_EXPECTED[kind]}, not {found}; quote it: '{value}'"

@@ -15,24 +15,60 @@ from custom_store_pipeline.errors import ConfigurationError, Problem
 KeyPath = tuple[str | int, ...]
 
 
-class _NoDuplicatesLoader(yaml.CSafeLoader):
-    """Plain YAML silently keeps the last of two equal keys; half of what the user wrote would be gone."""
+# Far beyond what people write; an alias that holds itself, or aliases of aliases of aliases, get here at once.
+_DEEPEST = 50
+_MOST_NODES = 1_000_000
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: dict[Any, yaml.Mark] = {}
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            first = seen.setdefault(key_node.value, key_node.start_mark)
-            if first is not key_node.start_mark:
-                raise yaml.constructor.ConstructorError(
-                    None,
-                    None,
-                    f"the key '{key_node.value}' stands twice in this mapping, first in line {first.line + 1}; "
-                    "keep one of them",
-                    key_node.start_mark,
-                )
-        return super().construct_mapping(node, deep)
+
+class _Loader(yaml.CSafeLoader):
+    """Plain values only, with a place for values that cannot be constructed, such as the date 2024-02-30."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except yaml.YAMLError:
+            raise
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
+            kind = node.tag.rpartition(":")[2]
+            raise _refused(
+                f"'{node.value}' looks like a value of the type {kind} and is none; quote it", node
+            ) from None
+
+
+def _refused(message: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError("refused", None, message, node.start_mark)
+
+
+def _check_nodes(root: yaml.Node) -> None:
+    """Refuses keys that stand twice (YAML keeps the last: half of what was written would be gone), and endless nesting.
+
+    On the nodes as they are written: merge keys (``<<``) may repeat keys.
+    """
+    seen = 0
+    waiting = [(root, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        seen += 1
+        if depth > _DEEPEST or seen > _MOST_NODES:
+            raise _refused(
+                "values are nested too deeply, or aliases refer to each other without end; unfold them", node
+            )
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node)
+            waiting += [(child, depth + 1) for pair in node.value for child in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(item, depth + 1) for item in node.value]
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    first: dict[str, yaml.Node] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            other = first.setdefault(key.value, key)
+            if other is not key:
+                line = other.start_mark.line + 1
+                message = f"the key '{key.value}' stands twice in this mapping, first in line {line}; keep one of them"
+                raise _refused(message, key)
 
 
 @dataclass(frozen=True)
@@ -90,13 +126,16 @@ def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
     # Each repair mends one line, so there can be no more of them than lines.
     for _ in range(text.count("\n") + 2):
         try:
-            loader = _NoDuplicatesLoader(text)
+            loader = _Loader(text)
             node = loader.get_single_node()
             if node is None:
                 return text, None, ()
+            _check_nodes(node)
             item = _child(node, "mappings")
             items = item[1].value if item and isinstance(item[1], yaml.SequenceNode) else []
             return text, loader.construct_document(node), tuple(found.start_mark.line + 1 for found in items)
+        except RecursionError:
+            raise ConfigurationError([Problem(shown, 1, 1, "", "values are nested too deeply; unfold them")]) from None
         except yaml.YAMLError as error:
             repaired = _with_the_space_after_a_key(text, error)
             if repaired is None:
@@ -138,7 +177,7 @@ def _yaml_problem(error: yaml.YAMLError, shown: str) -> Problem:
         message = f"{message}; YAML tags are not allowed, write plain values"
     elif "\\t" in message or "that cannot start any token" in message:
         message = f"not YAML: {message}; quote the value, and indent with spaces, not tabs"
-    elif not message.startswith("the key '"):
+    elif error.context != "refused":
         message = f"not YAML: {message}; check the indentation and the quotes in this line and the one before"
     return Problem(shown, line, column, "", message)
 
@@ -161,7 +200,7 @@ def _position(text: str, key_path: KeyPath, *, at_key: bool) -> tuple[int, int]:
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for key_node, value_node in node.value:
-            if key_node.value == str(step):
+            if key_node.value == str(step) or _is_boolean(key_node, step):
                 return key_node, value_node
         for key_node, value_node in node.value:  # `<<: *anchor`: the key may stand where the anchor is
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -172,6 +211,12 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
     return None
+
+
+def _is_boolean(key_node: yaml.Node, step: str | int) -> bool:
+    """``on``, ``yes`` and the like, which are read as True."""
+    booleans = yaml.constructor.SafeConstructor.bool_values
+    return isinstance(step, bool) and booleans.get(str(key_node.value).lower()) is step
 
 
 def has_path(content: Any, key_path: Sequence[str | int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -10,14 +11,23 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _LONGEST_REASON = 400
 
 
-def reason_of(error: BaseException) -> str:
-    """``ValueError: no such table (api_store_driver.py:17)``: type, first line, and where the driver raised it."""
-    first_line = next(iter(str(error).strip().splitlines()), "")
+def reason_of(error: BaseException, redact: Callable[[str], str]) -> str:
+    """``ValueError: no such table (api_store_driver.py:17)``: type, first line, and where the driver raised it.
+
+    Args:
+        error: what the driver raised.
+        redact: takes secrets out of a text; done before the text is cut, because half a secret is not recognised.
+    """
+    try:
+        text = redact(str(error))
+    except Exception:  # an exception of the driver's own, whose __str__ raises
+        text = "(its message cannot be shown)"
+    first_line = next(iter(text.strip().splitlines()), "")
     if len(first_line) > _LONGEST_REASON:
         first_line = first_line[:_LONGEST_REASON] + " …"
     place = _driver_frame(error.__traceback__)
-    text = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
-    return f"{text} ({place})" if place else text
+    reason = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+    return f"{reason} ({place})" if place else reason
 
 
 def traceback_of(error: BaseException) -> str:

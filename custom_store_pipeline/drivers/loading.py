@@ -43,8 +43,8 @@ def load_driver_class(projects_dir: Path, project: str, file_name: str, method: 
     shown = f"{DRIVER_FOLDER}/{driver.path.name}"
     try:
         module = importlib.import_module(f"{package}.{file_name}")
-    except Exception as error:
-        reason, trace = redactor.text(reason_of(error)), redactor.text(traceback_of(error))
+    except BaseException as error:  # also sys.exit() at the top of a module
+        reason, trace = reason_of(error, redactor.text), redactor.text(traceback_of(error))
     else:
         found = getattr(module, driver.class_name, None)
         if not isinstance(found, type):

@@ -1,7 +1,11 @@
-"""What a driver is: one small class, with nothing to inherit from."""
+"""What a driver is: one small class, with nothing to inherit from.
+
+Who inherits from a protocol all the same must define its methods: a stub of ours must not pass for a push.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
 class PullDriver(Protocol):
     """A driver that entities can be read through. Source: custom_store_driver.md, "Function Requirements"."""
 
+    @abstractmethod
     def pull_data(self, mapping_config: dict[str, Any], entity: str) -> Any:
         """Fetches one entity.
 
@@ -29,6 +34,7 @@ class PullDriver(Protocol):
 class PushDriver(Protocol):
     """A driver that entities can be written through."""
 
+    @abstractmethod
     def push_data(
         self, config: dict[str, Any], entity: str, df: pd.DataFrame, deletes_df: pd.DataFrame | None = None
     ) -> Any:
@@ -50,6 +56,7 @@ class PushDriver(Protocol):
 class ChunkedPushDriver(PushDriver, Protocol):
     """A driver that takes an entity chunk by chunk, so that it is never held in memory as a whole."""
 
+    @abstractmethod
     def push_chunks(
         self,
         config: dict[str, Any],

@@ -19,12 +19,9 @@ SIGNATURES: dict[str, str] = {
     "pull_data": "self, mapping_config, entity",
     "push_data": "self, config, entity, df, deletes_df=None",
     "push_chunks": "self, config, entity, chunks, deletes_df=None",
-    "list_entities": "self, config",
-    "pull_keys": "self, mapping_config, entity",
-    "check": "self, config",
     "close": "self",
 }
-_OPTIONAL = ("push_chunks", "list_entities", "pull_keys", "check", "close")
+_OPTIONAL = ("push_chunks", "close")
 
 
 @dataclass(frozen=True)
@@ -71,10 +68,10 @@ def find_driver(projects_dir: Path, project: str, file_name: str) -> DriverSourc
         there = f"there are: {', '.join(files)}" if files else "it holds no driver"
         where = folder.relative_to(projects_dir.parent)
         raise DriverNotFoundError(f"no file '{file_name}.py' in {where}/; {there}{did_you_mean(file_name, files)}")
-    if not path.resolve().is_relative_to(projects_dir.resolve()):
-        raise DriverNotFoundError(
-            f"{path.relative_to(projects_dir.parent)} is a link out of the projects folder; copy the file there instead"
-        )
+    for part in _with_helpers(path):
+        if not part.resolve().is_relative_to(projects_dir.resolve()):
+            where = part.relative_to(projects_dir.parent)
+            raise DriverNotFoundError(f"{where} is a link out of the projects folder; copy the file there instead")
     return DriverSource(project, file_name, path)
 
 
@@ -95,13 +92,15 @@ def check_driver(driver: DriverSource, method: str) -> None:
     where = f"{DRIVER_FOLDER}/{driver.path.name}"
     try:
         tree = ast.parse(driver.path.read_bytes(), filename=str(driver.path))
+    except (RecursionError, MemoryError, OSError) as error:
+        raise DriverNotFoundError(f"{where} cannot be read: {type(error).__name__}; mend the driver's file") from None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         message = getattr(error, "msg", None) or str(error)
         raise DriverNotFoundError(f"{where}:{line}: not valid Python: {message}; mend the driver's file") from None
     classes = {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
     if driver.class_name not in classes:
-        if driver.class_name in set(_bound_names(tree)):
+        if _may_be_bound(tree, driver.class_name):
             return
         found = f"it defines {', '.join(classes)}" if classes else "it defines no class"
         raise DriverNotFoundError(
@@ -110,6 +109,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
         )
     own = classes[driver.class_name]
     methods, all_known = _methods(own, classes)
+    all_known = all_known and not _is_changed_later(tree, own.name)
     place = f"{where}:{own.lineno}: class {own.name}"
     if method not in methods and all_known:
         misspelt = difflib.get_close_matches(method, methods.keys() - SIGNATURES.keys(), n=1)
@@ -140,7 +140,7 @@ def _with_helpers(path: Path) -> set[Path]:
         found.add(current)
         try:
             tree = ast.parse(current.read_bytes())
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.level == 1:
@@ -162,15 +162,16 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _statements(handler.body)
 
 
-def _bound_names(tree: ast.Module) -> Iterator[str]:
-    """Names that the module gets in another way than by a class statement: these cannot be looked into."""
-    for node in _statements(tree.body):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name for alias in node.names)
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
+def _may_be_bound(tree: ast.Module, name: str) -> bool:
+    """Whether the module may get a name in another way than by a class statement that can be looked into."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias) and (node.asname or node.name) in (name, "*"):
+            return True
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
+            return True
+        if isinstance(node, ast.ClassDef) and node.name == name:  # in a loop or a match statement
+            return True
+    return False
 
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -189,12 +190,31 @@ def _methods(own: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[dict[
             all_known = all_known and known
         elif not (isinstance(base, ast.Name) and base.id == "object"):
             all_known = False
+    defined_here: set[str] = set()
     for node in _statements(own.body):
         if isinstance(node, _Function):
-            methods[node.name] = node
-        elif not isinstance(node, ast.Expr | ast.Pass | ast.AnnAssign | ast.ClassDef):
-            all_known = False  # an assignment or a loop may make methods too
+            if node.name in defined_here:  # in the branches of an `if`, say: which one it will be cannot be known
+                methods.pop(node.name, None)
+                all_known = False
+            else:
+                defined_here.add(node.name)
+                methods[node.name] = node
+        elif not isinstance(node, ast.Expr | ast.Pass | ast.ClassDef) and getattr(node, "value", None) is not None:
+            all_known = False  # an assignment may make methods too
+        elif isinstance(node, ast.For | ast.While | ast.Match | ast.Import | ast.ImportFrom | ast.Delete):
+            all_known = False
     return methods, all_known
+
+
+def _is_changed_later(tree: ast.Module, class_name: str) -> bool:
+    """``ApiStoreDriver.pull_data = …`` after the class."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == class_name
+        for node in ast.walk(tree)
+    )
 
 
 def _check_arguments(function: _Function, name: str, signature: str, place: str) -> None:
@@ -207,13 +227,13 @@ def _check_arguments(function: _Function, name: str, signature: str, place: str)
     arguments = function.args
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     given = len(signature.split(",")) - (1 if "staticmethod" in decorators else 0)
+    least = given - 1 if "deletes_df" in signature else given  # it is optional as long as there are no deletes
     required = len(names) - len(arguments.defaults)
     required_by_name = [
         argument.arg
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
         if default is None
     ]
-    # `deletes_df` is passed on every call, so a method that does without it would fail when it is called.
-    if required > given or (len(names) < given and arguments.vararg is None) or required_by_name:
+    if required > given or (len(names) < least and arguments.vararg is None) or required_by_name:
         found = ast.unparse(arguments)
         raise DriverSignatureError(f"{place}: '{name}({found})' cannot be called as it will be; {expected}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 
 from custom_store_pipeline.config.loading import Entity
@@ -25,11 +26,13 @@ class FailedEntity:
         entity: the entity.
         reason: why, in one line.
         driver_traceback: the driver's own traceback, redacted; empty if the driver did not raise.
+        left_behind: whether the driver is still at work in its thread.
     """
 
     entity: Entity
     reason: str
     driver_traceback: str
+    left_behind: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def transfer_batch(
     *,
     concurrency: int,
     timeout: float | None,
+    redact: Callable[[str], str],
     seconds_between_progress: float = SECONDS_BETWEEN_PROGRESS,
 ) -> Iterator[Outcome | Note]:
     """Transfers entities, some at a time, and yields each outcome as it comes; an entity that fails stops no other.
@@ -69,6 +73,7 @@ def transfer_batch(
         transfer: transfers one of them; called in its thread.
         concurrency: how many run at a time.
         timeout: seconds that one entity may take with all its attempts, or None.
+        redact: takes secrets out of a text.
         seconds_between_progress: how often entities that are still on their way are reported.
 
     Yields:
@@ -82,14 +87,14 @@ def transfer_batch(
         while waiting or running:
             while waiting and len(running) < concurrency:
                 entity = waiting.popleft()
-                running[entity.name] = _start(entity, transfer, timeout, messages)
+                running[entity.name] = _start(entity, transfer, timeout, messages, redact)
             wake_at = min([next_progress, *(task.deadline for task in running.values())])
             try:
                 message = messages.get(timeout=max(0.0, wake_at - time.monotonic()))
             except queue.Empty:
                 now = time.monotonic()
                 for task in [task for task in running.values() if task.deadline <= now]:
-                    task.watch.abandon()
+                    _leave_behind(task)
                     del running[task.entity.name]
                     yield _timed_out(task, timeout or 0.0)
                 if now >= next_progress:
@@ -102,7 +107,7 @@ def transfer_batch(
                 yield message
     finally:
         for task in running.values():
-            task.watch.abandon()
+            _leave_behind(task)
 
 
 def _start(
@@ -110,6 +115,7 @@ def _start(
     transfer: Callable[[Entity, Watch], Transferred],
     timeout: float | None,
     messages: queue.SimpleQueue[Outcome | Note],
+    redact: Callable[[str], str],
 ) -> _Running:
     watch = Watch(note=lambda text: messages.put(Note(f"{entity.name}: {text}", is_warning=True)))
 
@@ -120,11 +126,26 @@ def _start(
             trace = error.driver_traceback if isinstance(error, DriverCallError | DriverImportError) else ""
             messages.put(FailedEntity(entity, str(error), trace))
         except BaseException as error:  # a fault of this package, not of a driver: the batch must not wait forever
-            messages.put(FailedEntity(entity, f"internal error: {reason_of(error)}", traceback_of(error)))
+            messages.put(
+                FailedEntity(entity, f"internal error: {reason_of(error, redact)}", redact(traceback_of(error)))
+            )
 
     now = time.monotonic()
     threading.Thread(target=work, name=f"transfer {entity.name}", daemon=True).start()
     return _Running(entity, watch, now, now + timeout if timeout is not None else float("inf"))
+
+
+def _leave_behind(task: _Running) -> None:
+    """Gives an entity up, and keeps the thread pools that its driver made from keeping the process from ending.
+
+    Python joins the threads of every ThreadPoolExecutor at exit, even daemons. Those that a driver made in its thread
+    are daemons as that is; others' are not, and are left alone.
+    """
+    task.watch.abandon()
+    pools: MutableMapping[threading.Thread, object] = getattr(concurrent.futures.thread, "_threads_queues", {})
+    for thread in list(pools):
+        if thread.daemon:
+            pools.pop(thread, None)
 
 
 def _timed_out(task: _Running, timeout: float) -> FailedEntity:
@@ -132,7 +153,7 @@ def _timed_out(task: _Running, timeout: float) -> FailedEntity:
         f"timed out after {timeout:g} s while {task.watch.phase} ({task.watch.rows:,} rows pulled); "
         "raise the mapping's timeout, or find out why the driver hangs"
     )
-    return FailedEntity(task.entity, str(error), "")
+    return FailedEntity(task.entity, str(error), "", left_behind=True)
 
 
 def _progress(running: Iterable[_Running], now: float) -> Note:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.errors import DriverCallError
 
+_LONGEST_WAIT = 3600.0
+
 
 def waiting_time(retries: Retries, attempt: int) -> float:
     """Seconds to wait after an attempt that failed.
@@ -18,11 +20,11 @@ def waiting_time(retries: Retries, attempt: int) -> float:
 
     Returns:
         ``delay`` times 1, 2, 4, … (exponential), 1, 2, 3, … (linear) or 1 (constant), with ``jitter`` times a random
-        factor from 0.5 to 1.5, so that entities that failed together do not come back together.
+        factor from 0.5 to 1.5, so that entities that failed together do not come back together; at most an hour.
     """
-    factor = {"exponential": 2.0 ** (attempt - 1), "linear": float(attempt), "constant": 1.0}[retries.backoff]
+    factor = {"exponential": 2.0 ** min(attempt - 1, 60), "linear": float(attempt), "constant": 1.0}[retries.backoff]
     jitter = random.uniform(0.5, 1.5) if retries.jitter else 1.0  # noqa: S311 - no secret depends on it
-    return retries.delay * factor * jitter
+    return min(retries.delay * factor * jitter, _LONGEST_WAIT)
 
 
 class Attempts:

@@ -104,7 +104,7 @@ WRONG = {
     "def pulldata(self, config, entity): ...": f"{WHERE} has no method 'pull_data'; rename 'pulldata', or add: def ",
     "def __init__(self, url): ...\n    def pull_data(self, c, e): ...": f"{WHERE}: '__init__(self, url)' cannot",
     "def pull_data(self, c, e): ...\n    def close(self, x): ...": f"{WHERE}: 'close(self, x)' cannot",
-    "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e, x): ...": f"{WHERE}: 'push_chunks(self, c,",
+    "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e): ...": f"{WHERE}: 'push_chunks(self, c,",
 }
 
 

@@ -24,7 +24,7 @@ def arrived(found: Entity) -> Transferred:
 
 def run(transfer, entities=ENTITIES, **settings) -> list[str]:
     """What happened, in order: `a` arrived, `-a: reason` failed, `*text` was noted."""
-    settings = {"concurrency": 2, "timeout": None, **settings}
+    settings = {"concurrency": 2, "timeout": None, "redact": str, **settings}
     seen = []
     for outcome in transfer_batch(entities, transfer, **settings):
         if isinstance(outcome, Note):
@@ -104,7 +104,7 @@ def test_who_stops_listening_abandons_what_runs() -> None:
                 raise
         return arrived(found)
 
-    outcomes = transfer_batch(ENTITIES, transfer, concurrency=2, timeout=None)
+    outcomes = transfer_batch(ENTITIES, transfer, concurrency=2, timeout=None, redact=str)
     next(outcomes)
     outcomes.close()
 
