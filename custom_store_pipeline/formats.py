@@ -242,7 +242,7 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
         raise UnusableDataError("returned data that cannot be decoded: data_format: " + "; ".join(problems.values()))
     if options.get("chunksize", 1) is None or options.get("batch_size", 1) is None:
         options = {key: value for key, value in options.items() if value is not None}
-    return wanted.decode(raw, options)
+    return map(index_as_columns, wanted.decode(raw, options))
 
 
 def arrow_to_pandas(table: Any) -> pd.DataFrame:
@@ -259,15 +259,19 @@ def arrow_to_pandas(table: Any) -> pd.DataFrame:
         pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(),
     }  # fmt: skip
     has_nulls = {column.type for column in table.columns if column.null_count}
-    frame: pd.DataFrame = table.to_pandas(
-        types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None,
-        ignore_metadata=True,  # pandas' own would turn columns into an index, which nobody pushes
-    )
-    for position, column in enumerate(table.columns):
-        if pa.types.is_nested(column.type):  # pandas would make arrays of floats of lists of integers with nulls
-            values: Any = pd.Series(column.to_pylist(), dtype=object)
-            frame.isetitem(position, values)
-    return frame
+    frame: pd.DataFrame = table.to_pandas(types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None)
+    for column in table.schema:
+        if pa.types.is_nested(column.type) and column.name in frame.columns:
+            # pandas would make arrays of floats of lists of integers with nulls
+            values: Any = pd.Series(table.column(column.name).to_pylist(), index=frame.index, dtype=object)
+            frame[column.name] = values
+    return index_as_columns(frame)
+
+
+def index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Named levels of the index as columns: an index is data too, and stores have no such thing."""
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(level=named) if named else frame
 
 
 def records_to_pandas(rows: list[Mapping[str, Any]]) -> pd.DataFrame:

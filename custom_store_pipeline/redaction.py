@@ -36,7 +36,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Prepares one pattern for all the forms in which the secrets may turn up."""
         forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
-        patterns = [re.escape(form) if len(form) >= _SHORT else rf"(?<!\w){re.escape(form)}(?!\w)" for form in forms]
+        patterns = [_pattern(form) if len(form) >= _SHORT else rf"(?<!\w){_pattern(form)}(?!\w)" for form in forms]
         self._pattern = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
@@ -73,15 +73,20 @@ def passwords_in_urls(value: Any) -> set[str]:
     return set()
 
 
+def _pattern(form: str) -> str:
+    # %2F and %2f are the same
+    return re.sub("%[0-9A-F]{2}", lambda escape: f"(?i:{escape[0]})", re.escape(form))
+
+
 def _forms(secret: str) -> Iterator[str]:
     """A secret as it is, and as it turns up: encoded, escaped, quoted, in lines, and the parts of a URL."""
     for part in _parts(secret):
         if not part or _HARMLESS_NUMBER.fullmatch(part):
             continue
-        quoted = {urllib.parse.quote(part, safe=""), urllib.parse.quote(part), urllib.parse.quote_plus(part)}
-        yield from quoted
-        yield from (re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in quoted)
         yield part
+        yield urllib.parse.quote(part, safe="")
+        yield urllib.parse.quote(part)
+        yield urllib.parse.quote_plus(part)
         yield repr(part)[1:-1]
         yield part.encode("unicode_escape").decode().replace("'", "\\'")
         yield repr(part.encode())[2:-1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.formats import DATAFRAME, arrow_to_pandas, decode, records_to_pandas
+from custom_store_pipeline.formats import DATAFRAME, arrow_to_pandas, decode, index_as_columns, records_to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,16 +147,10 @@ def _whole(data: Any) -> pd.DataFrame | None:
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
-        return _with_index_as_columns(data)
+        return index_as_columns(data)
     if isinstance(data, list) and all(isinstance(row, Mapping) for row in data):
         return records_to_pandas(data)
     return None
-
-
-def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Named levels of the index as columns: an index is data too, and stores have no such thing."""
-    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
-    return frame.reset_index(level=named) if named else frame
 
 
 def _table(data: Any, what: str) -> pd.DataFrame:
@@ -192,7 +186,16 @@ def _is_decodable(data: Any) -> bool:
 def _decoded(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
     if hasattr(data, "__arrow_c_stream__"):
         return _arrow(data)
-    return map(_with_index_as_columns, decode(data, data_format.name, data_format.options))
+    return _closing(data, decode(data, data_format.name, data_format.options))
+
+
+def _closing(data: Any, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """An open file that a driver returned is ours to close."""
+    try:
+        yield from chunks
+    finally:
+        if hasattr(data, "read"):
+            data.close()
 
 
 def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFrame]:
@@ -219,9 +222,10 @@ def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFram
 def _same_header(first: list[Any] | None, header: list[Any]) -> list[Any]:
     """Refuses pieces of one csv document: each would be read as a document of its own, a row of it as its header."""
     if first is not None and first != header:
+        found, before = (", ".join(map(str, names)) for names in (header, first))
         raise UnusableDataError(
-            f"yielded csv with the columns {', '.join(map(str, header))} after {', '.join(map(str, first))}; "
-            "each piece must be a csv of its own with the same header, so join pieces of one file before, or return an open file"
+            f"yielded csv with the columns {found} after {before}; each piece must be a csv of its own with the same "
+            "header, so join pieces of one file before, or return an open file"
         )
     return header
 

@@ -364,3 +364,93 @@ def test_metadata_of_drivers_is_made_plain_and_never_hides_ours(projects: Projec
     assert metadata["pages"] == 3
     assert metadata["driver/chunks"] == "mine"
     assert metadata["chunks"] == 1
+
+
+def test_files_that_cannot_be_used_show_whatever_they_are_called(projects: ProjectsFolder) -> None:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping(include="[good]"), name="good")
+    broken = "mappings: ["
+    for name in ("my mapping-ä", "a.b", "a_b", "import"):
+        projects.mapping(broken, name=name)
+    for folder in ("dev", "prod"):
+        nested = projects.path / "shop/mappings" / folder / "posts.yaml"
+        nested.parent.mkdir()
+        nested.write_text(mapping())
+    projects.mapping(broken, project="p-x")
+    projects.mapping(broken, project="p_x")
+    projects.mapping(mapping(), project="projekt_ä")
+
+    run = projects.materialize("shop/sqlite_store_driver/good")
+    keys = {key.to_user_string() for key in projects.definitions().resolve_asset_graph().get_all_asset_keys()}
+
+    assert run.materialized == {"good"}
+    assert {key for key in keys if "/invalid/" in key} == {
+        "shop/invalid/my mapping-ä", "shop/invalid/a.b", "shop/invalid/a_b", "shop/invalid/import",
+        "shop/invalid/posts", "shop/invalid/prod/posts.yaml",
+        "p-x/invalid/items", "p_x/invalid/items", "projekt_ä/invalid/items",
+    }  # fmt: skip
+
+
+def test_a_mapping_that_dagster_refuses_takes_no_other_down(
+    projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping(include="[good]"), name="good")
+    projects.mapping(mapping(include="[bad]", more="schedule: '@daily'"), name="refused")
+
+    def refuse(**_: object) -> None:
+        raise dg.DagsterInvalidDefinitionError("no such schedule")
+
+    monkeypatch.setattr(dg, "ScheduleDefinition", refuse)
+    graph = projects.definitions().resolve_asset_graph()
+
+    placeholder = graph.get(dg.AssetKey(["shop", "invalid", "refused"]))
+    assert "refused.yaml:3:5: Dagster refuses this mapping: no such schedule" in (placeholder.description or "")
+    assert graph.has(dg.AssetKey(["shop", "sqlite_store_driver", "good"]))
+    assert not graph.has(dg.AssetKey(["shop", "sqlite_store_driver", "bad"]))
+
+
+def test_keys_of_args_may_be_anything_that_yaml_knows(projects: ProjectsFolder) -> None:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(
+        """
+        mappings:
+          - mapping:
+              from: {store: {file_name: items_store_driver, args: {codes: {1: one, x: two, 2024-01-01: three}}}}
+              to: {file_name: sqlite_store_driver, args: {path: target.db}}
+        """
+    )
+
+    assert projects.materialize().success
+
+
+def test_a_secret_that_came_as_a_columns_name_is_masked(
+    projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret-token")
+    projects.driver(
+        "items_store_driver",
+        """
+        class ItemsStoreDriver:
+            def pull_data(self, mapping_config, entity):
+                return [{"error: bad token " + mapping_config["token"]: 1}]
+
+            def push_data(self, config, entity, df):
+                return True
+        """,
+    )
+    projects.mapping(
+        """
+        mappings:
+          - mapping:
+              from: {store: {file_name: items_store_driver, name: source, token: "${TOKEN}"}}
+              to: {file_name: items_store_driver, name: target}
+        """
+    )
+
+    metadata = projects.materialize().metadata["shop/target/items"]
+
+    assert [column.name for column in metadata["dagster/column_schema"].columns] == ["error: bad token ***"]

@@ -106,3 +106,26 @@ def test_status_of_an_unknown_project(shop: ProjectsFolder, monkeypatch: pytest.
     monkeypatch.setenv("DAGSTER_HOME", str(shop.home))
 
     assert "no project 'shopp' with valid mappings; there are: shop" in run("status", "shopp").stderr
+
+
+@pytest.mark.parametrize("path", ["projects/shop/mappings", "projects/shop/mappings/typo.yaml"])
+def test_the_mappings_folder_and_a_file_are_looked_into(shop: ProjectsFolder, path: str) -> None:
+    shop.mapping("[", name="typo")
+
+    assert run("validate", path).exit_code == 1
+
+
+def test_a_file_outside_of_any_projects_folder_is_not_called_valid(shop: ProjectsFolder) -> None:
+    (shop.root / "elsewhere").mkdir()
+    (shop.root / "elsewhere/bad.yaml").write_text("[")
+
+    result = run("validate", "elsewhere/bad.yaml")
+
+    assert result.exit_code == 1
+    assert "belongs to no projects folder; mapping files are <projects folder>/<project_name>/mappings" in result.stderr
+
+
+def test_an_entity_called_like_markup_is_shown_as_it_is(shop: ProjectsFolder) -> None:
+    shop.mapping(mapping(include="['[/b]', '[red]x', ':smile:']"))
+
+    assert "[/b], [red]x, :smile:" in run("validate").stdout

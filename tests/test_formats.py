@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -110,3 +111,63 @@ def test_a_parquet_file_without_rows_keeps_its_columns() -> None:
 
     assert list(pd.concat(decode(buffer.getvalue(), "parquet", {})).columns) == ["id", "name"]
     assert list(pd.concat(decode(buffer.getvalue(), "parquet", {"columns": ["name"]})).columns) == ["name"]
+
+
+BIG = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("csv", f"id,x\n{BIG},a\n,b\n"),
+        ("json", f'[{{"id": {BIG}}}, {{"id": null}}]'),
+        ("jsonl", f'{{"id": {BIG}}}\n\n{{"id": null}}\n'),
+    ],
+)
+def test_integers_beside_a_gap_keep_their_digits(name: str, content: str) -> None:
+    (frame,) = decode(content, name, {})
+
+    assert frame["id"][0] == BIG
+    assert pd.isna(frame["id"][1])
+
+
+def test_usual_types_where_nothing_is_missing() -> None:
+    (frame,) = decode("i,f,s,b\n1,0.1234567890123456,x,true\n", "csv", {})
+
+    assert [str(dtype) for dtype in frame.dtypes] == ["int64", "float64", "str", "bool"]
+    assert frame["f"][0] == 0.1234567890123456
+
+
+def test_rows_longer_than_the_header_are_not_shifted() -> None:
+    with pytest.raises(UnusableDataError, match="rows have more values than its header has names; if each line ends"):
+        list(decode("a,b\n1,2,\n3,4,\n", "csv", {}))
+
+    (frame,) = decode("a,b\n1,2,\n3,4,\n", "csv", {"index_col": False})
+    assert frame.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_a_column_that_changes_its_kind_is_refused_with_the_remedy() -> None:
+    text = "id\n007\nA12\n"
+
+    with pytest.raises(
+        UnusableDataError, match=r"the column 'id' is numbers at first and text later; .*dtype: \{id: str\}"
+    ):
+        list(decode(text, "csv", {"chunksize": 1}))
+    assert pd.concat(decode(text, "csv", {"chunksize": 1, "dtype": {"id": "str"}}))["id"].tolist() == ["007", "A12"]
+
+
+def test_a_separator_of_several_characters_is_fine() -> None:
+    (frame,) = decode("a;;b\n1;;2\n", "csv", {"sep": ";;", "engine": "python"})
+
+    assert frame.to_dict("records") == [{"a": 1, "b": 2}]
+
+
+def test_an_empty_chunksize_is_as_if_not_written() -> None:
+    assert len(list(decode("a\n1\n2\n", "csv", {"chunksize": None}))) == 1
+
+
+def test_compressed_files_are_read(tmp_path: Path) -> None:
+    for name, content in {"csv": b"id\n1\n", "json": b'[{"id": 1}]', "jsonl": b'{"id": 1}\n'}.items():
+        path = tmp_path / f"data.{name}.gz"
+        path.write_bytes(gzip.compress(content))
+        assert pd.concat(decode(path, name, {}))["id"].tolist() == [1]

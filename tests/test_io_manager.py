@@ -118,3 +118,59 @@ def test_a_store_that_is_set_up_in_two_ways_must_be_told_apart(shop: ProjectsFol
     assert not run.success
     assert "give each store a 'name' of its own" in run.summary
     assert "projects/shop/mappings/items.yaml:3, projects/shop/mappings/others.yaml:3" in run.summary
+
+
+def test_a_target_that_swallows_what_the_asset_raised_has_not_succeeded(shop: ProjectsFolder) -> None:
+    shop.driver(
+        "careless_driver",
+        """
+        class CarelessDriver:
+            def pull_data(self, mapping_config, entity):
+                return [{"id": 1}]
+
+            def push_data(self, config, entity, df): ...
+
+            def push_chunks(self, config, entity, chunks):
+                try:
+                    list(chunks)
+                except Exception:
+                    pass
+                return True
+        """,
+    )
+    shop.mapping(
+        """
+        mappings:
+          - mapping:
+              from: {store: {file_name: items_store_driver}, entity: {include: [items]}}
+              to: {file_name: careless_driver}
+        """,
+        name="careless",
+    )
+
+    @dg.asset(io_manager_key="shop__careless_driver")
+    def halves():
+        def chunks():
+            yield [{"id": 1}]
+            raise ValueError("the other half is gone")
+
+        return dg.Output(chunks())
+
+    run = shop.materialize("halves", assets=[halves])
+
+    assert not run.success
+    assert "the asset halves raised ValueError: the other half is gone" in run.summary
+
+
+def test_prints_of_drivers_are_redacted_here_too(
+    shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DB_PATH", "s3cret.db")
+    driver = shop.path / "shop/custom_store_driver/sqlite_store_driver.py"
+    driver.write_text(driver.read_text().replace("path.parent.mkdir", "print('to', path); path.parent.mkdir"))
+    shop.mapping(mapping().replace("target.db", "'${DB_PATH}'"))
+
+    run = shop.materialize("from_the_source", assets=[from_the_source])
+
+    assert run.success, run.summary
+    assert "to ***" in "".join(capfd.readouterr())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import logging
 import sys
@@ -16,7 +18,19 @@ SECRET = "p@ss/w\"ö'rd\\1"
 
 @pytest.mark.parametrize(
     "form",
-    [SECRET, urllib.parse.quote(SECRET, safe=""), urllib.parse.quote_plus(SECRET), repr(SECRET), json.dumps(SECRET)],
+    [
+        SECRET,
+        urllib.parse.quote(SECRET, safe=""),
+        urllib.parse.quote(SECRET),
+        urllib.parse.quote(SECRET, safe="").replace("%2F", "%2f").replace("%C3", "%c3"),
+        urllib.parse.quote_plus(SECRET),
+        repr(SECRET),
+        repr(SECRET.encode()),
+        json.dumps(SECRET),
+        html.escape(SECRET),
+        SECRET.replace("'", "''"),
+        base64.b64encode(SECRET.encode()).decode(),
+    ],
 )
 def test_a_secret_is_masked_in_all_its_forms(form: str) -> None:
     redacted = Redactor([SECRET]).text(f"before {form} after")
@@ -42,6 +56,7 @@ def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
         ("see https://:s3cret@host and ftp://a:b@c", "see https://:***@host and ftp://a:***@c"),
         ("http://localhost:8000/x@y", "http://localhost:8000/x@y"),
         ("12:30@home", "12:30@home"),
+        ("postgres://ann:p@ss@host/db", "postgres://ann:***@host/db"),
     ],
 )
 def test_passwords_of_urls_are_masked_even_if_nobody_said_that_they_are_secret(text: str, redacted: str) -> None:
@@ -102,3 +117,56 @@ def test_afterwards_output_is_what_it_was(capsys: pytest.CaptureFixture[str]) ->
     print("s3cret")
 
     assert capsys.readouterr().out == "s3cret\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://user:p@ssw0rd!@h/db", "p@ssw0rd!"),
+        ("postgresql://user:pa/ssw0rd@h/db", "pa/ssw0rd"),
+        ("https://ghp_0123456789@github.com", "ghp_0123456789"),
+        ("https://ann:s3cretpw@host", "Basic " + base64.b64encode(b"ann:s3cretpw").decode()),
+    ],
+)
+def test_what_is_secret_in_a_url_of_the_environment(url: str, said: str) -> None:
+    assert Redactor([url]).text(said).removeprefix("Basic ").rstrip("=") == "***"
+
+
+def test_a_slash_in_the_password_of_a_literal_url_is_no_way_out() -> None:
+    assert passwords_in_urls("postgresql://u:pa/ss@h/db") == {"pa/ss"}
+    assert passwords_in_urls("http://localhost:8000/x@y") == set()
+
+
+def test_small_numbers_of_the_environment_are_no_secrets() -> None:
+    redactor = Redactor(["100", "8000"])
+
+    assert redactor.value({"rows": 100, "text": "port 8000"}) == {"rows": 100, "text": "port 8000"}
+
+
+def test_a_malformed_logging_call_is_the_drivers_business(caplog: pytest.LogCaptureFixture) -> None:
+    with redacted_output(Redactor(["s3cret"])):
+        logging.getLogger("some.library").warning("%d rows of", "s3cret")
+
+    assert "%d rows of ('***',)" in caplog.text
+
+
+def test_bytes_are_redacted_too(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with redacted_output(Redactor(["s3cret"])):
+        sys.stdout.buffer.write("ä s3cret\n".encode())
+        sys.stdout.buffer.flush()
+
+    assert capfdbinary.readouterr().out == "ä ***\n".encode()
+
+
+def test_redaction_stays_where_a_thread_was_left_behind(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # so that the next test has its own again
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    make_record = logging.getLogRecordFactory()
+    with redacted_output(Redactor(["s3cret"])) as until_the_end:
+        until_the_end()
+    print("later s3cret")
+    logging.setLogRecordFactory(make_record)
+
+    assert capsys.readouterr().out == "later ***\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import io
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,10 @@ def pages():
     yield ROWS[1:]
 
 
+def opened(folder: Path):
+    return (folder / "data.csv").open()
+
+
 ACCEPTED = {
     "DataFrame": lambda _: FRAME,
     "list of dicts": lambda _: ROWS,
@@ -40,6 +45,11 @@ ACCEPTED = {
     "bytes": lambda _: b"id,name\n1,a\n2,\n",
     "text": lambda _: "id,name\n1,a\n2,\n",
     "path": lambda folder: folder / "data.csv",
+    "open text file": opened,
+    "open bytes": lambda _: io.BytesIO(b"id,name\n1,a\n2,\n"),
+    "csv documents with the same header": lambda _: [b"id,name\n1,a\n", b"id,name\n2,\n"],
+    "frame with an index that has a name": lambda _: FRAME.set_index("id"),
+    "arrow of such a frame": lambda _: pa.Table.from_pandas(FRAME.set_index("id")),
     "generator of pages": lambda _: pages(),
     "list of DataFrames": lambda _: [FRAME[:1], FRAME[1:]],
     "iterator of mixed chunks": lambda folder: iter([FRAME[:0], b"id,name\n1,a\n", pl.DataFrame(ROWS[1:]), []]),
@@ -224,3 +234,71 @@ def test_plain_values() -> None:
     values = {"a": np.float64(1.5), "b": (np.int8(1), {2}), 3: pd.NaT, "d": float("inf"), "e": b"x", "f": np.array([1])}
 
     assert plain_value(values) == {"a": 1.5, "b": [1, [2]], "3": "NaT", "d": "inf", "e": "b'x'", "f": "[1]"}
+
+
+def test_pieces_of_one_document_are_not_read_as_documents() -> None:
+    pulled = read_pulled(iter([b"id,name\n1,a\n", b"2,b\n3,c\n"]), CSV)
+
+    with pytest.raises(UnusableDataError, match="yielded csv with the columns 2, b after id, name; each piece must be"):
+        in_one_piece(pulled)
+
+
+def test_a_path_as_text_is_not_taken_for_content(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("id\n1\n")
+
+    with pytest.raises(UnusableDataError, match="returned a text that is the path of a file"):
+        read(str(tmp_path / "data.csv"), CSV)
+
+
+def test_chunks_that_lack_a_column_of_integers_cost_it_no_digits() -> None:
+    frame = read(iter([[{"a": 1, "b": BIG}], [{"a": 2}], pd.DataFrame({"a": [3], "b": [None]})]))
+
+    assert frame["b"].tolist()[0] == BIG
+    assert frame["b"].isna().tolist() == [False, True, True]
+    assert frame["a"].dtype == "int64"
+
+
+def test_columns_of_empty_chunks_are_kept() -> None:
+    frame = read(iter([pd.DataFrame({"id": [], "extra": []}), [{"id": 1}], [{"id": 2}]]))
+
+    assert list(frame.columns) == ["id", "extra"]
+
+
+def test_nested_values_of_arrow_keep_their_digits() -> None:
+    table = pa.table({"list": [[BIG, None]], "struct": [{"a": BIG, "b": None}]})
+
+    assert read(table).to_dict("records") == [{"list": [BIG, None], "struct": {"a": BIG, "b": None}}]
+
+
+def test_a_polars_series_is_no_table() -> None:
+    with pytest.raises(UnusableDataError, match="^returned Series; accepted are"):
+        read(pl.Series([1]))
+
+
+def test_metadata_may_be_none() -> None:
+    assert read_pulled(Pulled(ROWS, metadata=None), DataFormat()).metadata == {}
+
+
+def generator():
+    yield True
+
+
+async def coroutine():
+    return True
+
+
+def test_a_push_that_never_ran_is_no_success() -> None:
+    with pytest.raises(
+        PushReportedFailureError, match="returned a generator, so its body never ran; take out the yield"
+    ):
+        read_status(generator())
+    started = coroutine()
+    with pytest.raises(PushReportedFailureError, match="returned a coroutine, so its body never ran"):
+        read_status(started)
+    started.close()
+
+
+@pytest.mark.parametrize("returned", [{"success": 0}, {"success": np.False_}])
+def test_a_falsy_success_is_none(returned: dict) -> None:
+    with pytest.raises(PushReportedFailureError):
+        read_status(returned)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.errors import DriverNotFoundError, PullError, PushError, UnusableDataError
+from custom_store_pipeline.errors import (
+    DriverImportError,
+    DriverNotFoundError,
+    DriverSignatureError,
+    PullError,
+    PushError,
+    PushReportedFailureError,
+    UnusableDataError,
+)
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.results import DataFormat, PushStatus, in_one_piece, read_pulled
 from custom_store_pipeline.stores import StoreDriver
@@ -217,3 +225,115 @@ def test_a_driver_that_is_not_there(projects: ProjectsFolder) -> None:
 
     with pytest.raises(DriverNotFoundError, match="no file 'x.py' in .*; there are: a_store_driver"):
         pull(StoreDriver(projects.path, "shop", "x"), "items")
+
+
+@pytest.fixture
+def without_deletes(projects: ProjectsFolder) -> StoreDriver:
+    projects.driver(
+        "plain_driver",
+        """
+        class PlainDriver:
+            def push_data(self, config, entity, df):
+                return {"rows": len(df)}
+        """,
+    )
+    return StoreDriver(projects.path, "shop", "plain_driver")
+
+
+def test_a_driver_without_deletes_df_is_fine_until_there_are_deletes(without_deletes: StoreDriver) -> None:
+    status = without_deletes.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+    assert status.metadata == {"rows": 1}
+
+    with pytest.raises(
+        DriverSignatureError, match="there are 2 rows to delete, and 'push_data' does not take them; add"
+    ):
+        without_deletes.push({}, "items", read_pulled(([], [{"id": 1}, {"id": 2}]), DataFormat()), REDACTOR)
+
+
+def test_what_a_push_does_to_the_deletes_does_not_reach_the_next_attempt(projects: ProjectsFolder) -> None:
+    projects.driver(
+        "emptying_driver",
+        """
+        class EmptyingDriver:
+            def push_data(self, config, entity, df, deletes_df=None):
+                seen = len(deletes_df)
+                del deletes_df["id"]
+                return {"deletes": seen, "columns": len(deletes_df.columns)}
+        """,
+    )
+    store = StoreDriver(projects.path, "shop", "emptying_driver")
+    pulled = read_pulled(([{"id": 1}], [{"id": 2, "x": 3}]), DataFormat())
+
+    for _ in range(2):
+        assert store.push({}, "items", pulled, REDACTOR).metadata == {"deletes": 1, "columns": 1}
+
+
+def test_a_failed_status_comes_before_the_chunks_that_it_left(projects: ProjectsFolder) -> None:
+    projects.driver(
+        "full_driver",
+        """
+        class FullDriver:
+            def push_data(self, config, entity, df, deletes_df=None): ...
+            def push_chunks(self, config, entity, chunks, deletes_df=None):
+                return {"status": "failed", "error": "disk is full of s3cret"}
+        """,
+    )
+
+    with pytest.raises(PushReportedFailureError, match="failed status .*error: disk is full of \\*\\*\\*"):
+        StoreDriver(projects.path, "shop", "full_driver").push({}, "x", read_pulled(chunks(), DataFormat()), REDACTOR)
+
+
+def test_a_protocols_stub_does_not_pass_for_a_push(projects: ProjectsFolder) -> None:
+    projects.driver(
+        "misspelt_driver",
+        """
+        from custom_store_pipeline import PushDriver
+
+        class MisspeltDriver(PushDriver):
+            def pushdata(self, config, entity, df, deletes_df=None): ...
+        """,
+    )
+
+    with pytest.raises(PushError, match="abstract"):
+        StoreDriver(projects.path, "shop", "misspelt_driver").push(
+            {}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR
+        )
+
+
+UNSPEAKABLE = """
+    import sys
+
+    class Unspeakable(Exception):
+        def __str__(self):
+            raise ValueError("s3cret")
+
+    class OddDriver:
+        def pull_data(self, mapping_config, entity):
+            if entity == "unspeakable":
+                raise Unspeakable
+            if entity == "generator_exit":
+                raise GeneratorExit("s3cret")
+            raise ValueError("y" * 390 + "s3cret" + "z" * 50)
+"""
+
+
+@pytest.mark.parametrize("entity", ["unspeakable", "generator_exit", "long"])
+def test_no_exception_is_odd_enough_to_tell_a_secret(projects: ProjectsFolder, entity: str) -> None:
+    projects.driver("odd_driver", UNSPEAKABLE)
+
+    with pytest.raises(PullError) as raised:
+        pull(StoreDriver(projects.path, "shop", "odd_driver"), entity)
+
+    assert "s3c" not in str(raised.value)
+    assert "s3cret" not in raised.value.driver_traceback.replace('ValueError("s3cret")', "").replace(
+        'GeneratorExit("s3cret")', ""
+    ).replace('"s3cret" + "z"', "")
+
+
+def test_a_driver_that_exits_while_it_is_imported_only_fails(projects: ProjectsFolder) -> None:
+    projects.driver(
+        "exit_driver", "import sys; sys.exit('s3cret')\nclass ExitDriver:\n    def pull_data(self, c, e): ..."
+    )
+
+    with pytest.raises(DriverImportError, match="cannot be imported: SystemExit: \\*\\*\\*"):
+        pull(StoreDriver(projects.path, "shop", "exit_driver"), "items")

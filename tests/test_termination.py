@@ -93,3 +93,29 @@ def test_terminating_a_run_in_the_ui_ends_it(hanging: ProjectsFolder) -> None:
         wait_until((hanging.root / "began").exists)
         ask(address, "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=run_id)
         wait_until(lambda: status() == "CANCELED", seconds=20)
+
+
+def test_thread_pools_of_a_driver_that_hangs_do_not_keep_the_process(hanging: ProjectsFolder) -> None:
+    hanging.driver(
+        "hanging_driver",
+        """
+        import time
+        from concurrent.futures import ThreadPoolExecutor
+
+        class HangingDriver:
+            def pull_data(self, mapping_config, entity):
+                with ThreadPoolExecutor(2) as pool:
+                    list(pool.map(time.sleep, [600, 600]))
+
+            def push_data(self, config, entity, df):
+                return True
+        """,
+    )
+    path = hanging.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("concurrency: 2", "concurrency: 3\n      timeout: 1"))
+
+    begun = time.monotonic()
+    done = hanging.materialize_by_cli()
+
+    assert "3 of 3 entities failed" in done.stderr
+    assert time.monotonic() - begun < 60

@@ -164,7 +164,7 @@ def _check_top_level(file: YamlFile) -> list[Problem]:
     for key in file.content:
         if key not in _TOP_LEVEL:
             hint = did_you_mean(str(key), _TOP_LEVEL) or "; the top level has only 'mappings' and 'defaults'"
-            problems.append(file.problem((str(key),), f"unknown key '{key}'{hint}", at_key=True))
+            problems.append(file.problem((key,), f"unknown key '{key}'{hint}", at_key=True))
     if not isinstance(file.content.get("defaults", {}), dict):
         problems.append(file.problem(("defaults",), "must be a mapping of keys to values"))
     mappings = file.content.get("mappings")
@@ -195,6 +195,11 @@ def _items(file: YamlFile) -> Iterator[tuple[int, dict[str, Any]]]:
 def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]) -> LoadedMapping | list[Problem]:
     defaults = file.content.get("defaults")
     document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), _long_form(item))
+    if not_text := list(_keys_that_are_no_text(document)):
+        return [
+            _place(file, index, path, f"a key must be a text, not {describe(path[-1])}; quote it", at_key=True)
+            for path in not_text
+        ]
     try:
         config = MappingConfig.model_validate(document)
     except ValidationError as invalid:
@@ -227,13 +232,24 @@ def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return long
 
 
+_SECTIONS = ("from", "to", "data_format", "entity", "offset", "retries")
+
+
 def _without_empty_keys(section: dict[str, Any]) -> dict[str, Any]:
-    sections = ("from", "to", "data_format", "entity", "offset", "retries")
     return {
-        key: _without_empty_keys(value) if key in sections and isinstance(value, dict) else value
+        key: _without_empty_keys(value) if key in _SECTIONS and isinstance(value, dict) else value
         for key, value in section.items()
         if value is not None
     }
+
+
+def _keys_that_are_no_text(section: dict[Any, Any], path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Keys such as ``on:``, which YAML reads as true; below ``args`` they are the driver's business."""
+    for key, value in section.items():
+        if not isinstance(key, str):
+            yield (*path, key)
+        elif isinstance(value, dict) and key in (*_SECTIONS, "store"):
+            yield from _keys_that_are_no_text(value, (*path, key))
 
 
 def _merge(defaults: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:

@@ -41,8 +41,6 @@ def explain(error: Mapping[str, Any]) -> str:
         return str(context["message"])
     if kind == "extra_forbidden":
         return _unknown_key(location)
-    if kind == "invalid_key":
-        return f"the key '{location[-1]}' must be a text; quote it (yes, no, on and off are booleans unless quoted)"
     if kind == "missing":
         return f"the key '{location[-1]}' is missing{_MISSING.get(str(location[-1]), '; add it')}"
     if kind == "literal_error":

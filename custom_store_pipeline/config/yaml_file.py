@@ -18,6 +18,7 @@ KeyPath = tuple[str | int, ...]
 # Far beyond what people write; an alias that holds itself, or aliases of aliases of aliases, get here at once.
 _DEEPEST = 50
 _MOST_NODES = 1_000_000
+_TOO_DEEP = "values are nested too deeply, or aliases refer to each other without end; unfold them"
 
 
 class _Loader(yaml.CSafeLoader):
@@ -31,12 +32,26 @@ class _Loader(yaml.CSafeLoader):
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
             kind = node.tag.rpartition(":")[2]
             raise _refused(
-                f"'{node.value}' looks like a value of the type {kind} and is none; quote it", node
+                f"'{node.value}' looks like a value of the type {kind} and is none; quote it", node.start_mark
             ) from None
 
 
-def _refused(message: str, node: yaml.Node) -> yaml.MarkedYAMLError:
-    return yaml.constructor.ConstructorError("refused", None, message, node.start_mark)
+def _refused(message: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError("refused", None, message, mark)
+
+
+def _check_depth(text: str) -> None:
+    """Refuses nesting that would overflow the stack of the C parser, which ends the process and not just the call."""
+    if sum(text.count(character) for character in "[{-?") < _DEEPEST and "\n" + " " * _DEEPEST not in text:
+        return  # there cannot be that many levels
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise _refused(_TOO_DEEP, event.start_mark)
 
 
 def _check_nodes(root: yaml.Node) -> None:
@@ -50,9 +65,7 @@ def _check_nodes(root: yaml.Node) -> None:
         node, depth = waiting.pop()
         seen += 1
         if depth > _DEEPEST or seen > _MOST_NODES:
-            raise _refused(
-                "values are nested too deeply, or aliases refer to each other without end; unfold them", node
-            )
+            raise _refused(_TOO_DEEP, node.start_mark)
         if isinstance(node, yaml.MappingNode):
             _check_keys(node)
             waiting += [(child, depth + 1) for pair in node.value for child in pair]
@@ -68,7 +81,7 @@ def _check_keys(node: yaml.MappingNode) -> None:
             if other is not key:
                 line = other.start_mark.line + 1
                 message = f"the key '{key.value}' stands twice in this mapping, first in line {line}; keep one of them"
-                raise _refused(message, key)
+                raise _refused(message, key.start_mark)
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,7 @@ def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
     # Each repair mends one line, so there can be no more of them than lines.
     for _ in range(text.count("\n") + 2):
         try:
+            _check_depth(text)
             loader = _Loader(text)
             node = loader.get_single_node()
             if node is None:
@@ -134,8 +148,6 @@ def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
             item = _child(node, "mappings")
             items = item[1].value if item and isinstance(item[1], yaml.SequenceNode) else []
             return text, loader.construct_document(node), tuple(found.start_mark.line + 1 for found in items)
-        except RecursionError:
-            raise ConfigurationError([Problem(shown, 1, 1, "", "values are nested too deeply; unfold them")]) from None
         except yaml.YAMLError as error:
             repaired = _with_the_space_after_a_key(text, error)
             if repaired is None:

@@ -49,7 +49,29 @@ def test_positions_are_those_of_values_keys_and_nearest_parents(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"\xff\xfe\x00", "x.yaml: the file cannot be read: not UTF-8; save it as UTF-8")],
+    [
+        (b"\xff\xfe\x00", "x.yaml: the file cannot be read: not UTF-8; save it as UTF-8"),
+        (b"a: 2024-02-30", "x.yaml:1:4: '2024-02-30' looks like a value of the type timestamp and is none; quote it"),
+        (b"a:\n  b: 0x_", "x.yaml:2:6: '0x_' looks like a value of the type int and is none; quote it"),
+        (b"a: !!int foo", "x.yaml:1:4: 'foo' looks like a value of the type int and is none; quote it"),
+        (
+            b"a: &a [*a]",
+            "x.yaml:1:4: values are nested too deeply, or aliases refer to each other without end; unfold them",
+        ),
+        (
+            b"a: " + b"[" * 60 + b"]" * 60,
+            "x.yaml:1:53: values are nested too deeply, or aliases refer to each other without end; unfold them",
+        ),
+        # so many levels end the process if the C parser gets them
+        (
+            b"a: " + b"[" * 90_000,
+            "x.yaml:1:53: values are nested too deeply, or aliases refer to each other without end; unfold them",
+        ),
+        (
+            b"- " * 90_000,
+            "x.yaml:1:101: values are nested too deeply, or aliases refer to each other without end; unfold them",
+        ),
+    ],
 )
 def test_what_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
@@ -60,3 +82,17 @@ def test_what_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> No
 
 def test_a_byte_order_mark_is_no_trouble(tmp_path: Path) -> None:
     assert read(tmp_path / "x.yaml", "\ufeffa: 1\n").content == {"a": 1}
+
+
+def test_merge_keys_may_repeat_keys(tmp_path: Path) -> None:
+    text = "a: &more {<<: &common {timeout: 1, url: a}, timeout: 5}\nb: {x: 1, <<: *more}\n"
+
+    assert read(tmp_path / "x.yaml", text).content["b"] == {"x": 1, "timeout": 5, "url": "a"}
+
+
+def test_aliases_of_aliases_are_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+
+    with pytest.raises(ConfigurationError, match="aliases refer to each other without end"):
+        read(tmp_path / "x.yaml", "\n".join(lines))

@@ -77,6 +77,39 @@ RIGHT = {
             class AStoreDriver:
                 def pull_data(self, config, entity): ...
     """,
+    "everything imported": """
+        from .helpers import *
+    """,
+    "a choice of methods": """
+        class AStoreDriver:
+            if True:
+                def pull_data(self, config, entity): ...
+            else:
+                def pull_data(self): ...
+    """,
+    "a method by annotated assignment": """
+        def pull(self, config, entity): ...
+        class AStoreDriver:
+            pull_data: object = pull
+    """,
+    "a method set later": """
+        class AStoreDriver: ...
+        AStoreDriver.pull_data = lambda self, config, entity: []
+    """,
+    "a class in a loop": """
+        for size in (1, 2):
+            class AStoreDriver:
+                def pull_data(self, config, entity): ...
+    """,
+    "several names assigned at once": """
+        AStoreDriver, x = make()
+    """,
+    "helpers called like reserved names": """
+        class AStoreDriver:
+            def pull_data(self, config, entity): ...
+            def check(self, response, strict): ...
+            def list_entities(self): ...
+    """,
     "constructor with defaults": """
         class AStoreDriver:
             def __init__(self, size=10): ...
@@ -160,3 +193,28 @@ def test_a_helper_that_imports_its_importer_is_no_trap(projects: ProjectsFolder)
     projects.driver("b", "from .a_store_driver import y")
 
     assert source_digest(find_driver(projects.path, "shop", "a_store_driver"))
+
+
+def test_deletes_df_is_optional_as_the_page_says(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", "class AStoreDriver:\n    def push_data(self, config, entity, df): ...")
+
+    check_driver(find_driver(projects.path, "shop", "a_store_driver"), "push_data")
+
+
+def test_a_helper_that_is_a_link_out_of_the_projects_folder_is_refused(
+    projects: ProjectsFolder, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text("x = 1")
+    driver = projects.driver("a_store_driver", "from .helpers import x")
+    driver.with_name("helpers.py").symlink_to(outside)
+
+    with pytest.raises(DriverNotFoundError, match="helpers.py is a link out of the projects folder"):
+        find_driver(projects.path, "shop", "a_store_driver")
+
+
+def test_a_file_that_python_cannot_parse_for_its_size_is_only_a_bad_driver(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", "x = " + "+".join(["1"] * 50_000))
+
+    with pytest.raises(DriverNotFoundError, match="custom_store_driver/a_store_driver.py"):
+        check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
