@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 # Dagster advises its newer command `dg` each time; these targets use `dagster`, as the README does.
-export PYTHONWARNINGS := ignore:Function `asset_materialize_command` is superseded,ignore:Function `dev_command` is superseded
+export PYTHONWARNINGS := ignore:Function `asset_materialize_command` is superseded,ignore:Function `dev_command` is superseded,ignore:Parameter `include_sources` of function
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \

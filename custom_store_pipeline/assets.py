@@ -202,10 +202,15 @@ def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
     failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.name for outcome in failed)}", allow_retries=False)
     arrived = "; the others are materialised" if len(failed) < total else ""
     reasons = "".join(f"\n  {outcome.entity.name}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
+    again = " or ".join(f'key:"{_quoted("/".join(outcome.entity.target_key))}"' for outcome in failed)
     failure.__cause__ = EntitiesFailedError(
-        f"{headline}{arrived}. Mend what is wrong and materialise these again:{reasons}"
+        f"{headline}{arrived}. Mend what is wrong and materialise these again, with --select '{again}':{reasons}"
     )
     return failure
+
+
+def _quoted(key: str) -> str:
+    return key.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _spec(

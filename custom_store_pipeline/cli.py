@@ -46,6 +46,11 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
     elif problems:
         click.echo("\n".join(str(problem) for problem in sorted(problems)))
         click.echo(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
+    elif not mappings:
+        raise click.ClickException(
+            f"no mapping file in {', '.join(map(str, paths or [_projects_dir()]))}; "
+            "mapping files are <project_name>/mappings/<name>.yaml in the projects folder"
+        )
     else:
         _print_table(mappings)
     if problems:
@@ -60,7 +65,9 @@ def status(projects: Sequence[str]) -> None:
     PROJECTS are names of projects; by default all. Reads the Dagster instance that DAGSTER_HOME names.
     """
     if not os.environ.get("DAGSTER_HOME"):
-        raise click.ClickException("DAGSTER_HOME is not set, so nothing is remembered; set it to a folder")
+        raise click.ClickException(
+            "DAGSTER_HOME is not set, so nothing is remembered; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
+        )
     # Dagster takes a second to import, which `validate` need not pay.
     from custom_store_pipeline.status import latest_status
 
@@ -73,10 +80,11 @@ def status(projects: Sequence[str]) -> None:
     for column in table.columns[1:3]:
         column.justify = "right"
     for entity in latest_status([mapping for mapping in loaded.mappings if mapping.project in (projects or known)]):
+        failed = ", last run failed" if entity.last_run_failed else ""
         if entity.rows is None or entity.seconds is None or entity.when is None:
-            table.add_row(entity.entity, "–", "–", "never", f"not yet in {entity.key}")
+            table.add_row(entity.entity, "–", "–", f"never{failed}", f"not yet in {entity.key}")
         else:
-            when = f"{entity.when:%Y-%m-%d %H:%M:%S}"
+            when = f"{entity.when:%Y-%m-%d %H:%M:%S}{failed}"
             table.add_row(entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location)
     _console().print(table)
 
@@ -129,7 +137,7 @@ def _print_table(mappings: Sequence[LoadedMapping]) -> None:
         table.add_row(mapping.project, mapping.name, *stores, entities)
     _console().print(table)
     count = sum(len(mapping.entities) for mapping in mappings)
-    click.echo(f"{len(mappings)} mappings with {count} entities, no problems.")
+    click.echo(f"No problems. Mappings: {len(mappings)}, entities: {count}.")
 
 
 def _console() -> Console:

@@ -10,7 +10,8 @@
     │   ├── DriverSignatureError          a method is missing or takes other arguments
     │   ├── DriverImportError             the driver's module raised while it was imported
     │   └── DriverCallError               one of the driver's methods raised
-    │       ├── PullError                 while pulling, or its data could not be decoded
+    │       ├── PullError                 while pulling
+    │       │   └── UndecodableDataError  what it returned is not in the mapping's data_format
     │       └── PushError                 while pushing
     ├── ResultError                       what a driver returned cannot be used
     │   ├── UnusableDataError             pull_data returned something that is no data
@@ -108,7 +109,11 @@ class DriverCallError(DriverError):
 
 
 class PullError(DriverCallError):
-    """``pull_data``, or the iterator that it returned, raised, or its bytes could not be decoded."""
+    """``pull_data``, or the iterator that it returned, raised."""
+
+
+class UndecodableDataError(PullError):
+    """What ``pull_data`` returned is not in the ``data_format``; tried again, for it may have been cut off."""
 
 
 class PushError(DriverCallError):

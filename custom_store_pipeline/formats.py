@@ -15,11 +15,13 @@ import io
 import itertools
 import json
 import os
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from custom_store_pipeline.errors import MissingExtraError, UnusableDataError
+from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,6 +201,17 @@ def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, s
     return problems
 
 
+def missing_extra(format_name: str) -> str:
+    """What to install so that a format can be read; empty if nothing is missing."""
+    wanted = FORMATS.get(format_name)
+    if wanted is None or wanted.package is None or importlib.util.find_spec(wanted.package) is not None:
+        return ""
+    return (
+        f"data_format {format_name} needs the package '{wanted.package}'; "
+        f"install it with: {sys.executable} -m pip install 'custom-store-pipeline[{wanted.extra}]'"
+    )
+
+
 def _near(name: str, known: set[str]) -> str:
     similar = sorted(option for option in known if name.startswith(option) or option.startswith(name))
     near = similar or difflib.get_close_matches(name, known, n=3, cutoff=0.7)
@@ -219,7 +232,7 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
     Raises:
         UnusableDataError: the format cannot be read from this kind of value, or an option is unknown.
         MissingExtraError: the format's extra is not installed.
-        Exception: whatever the reader raises on content that is not in the format.
+        UndecodableDataError: the reader raised, with its traceback.
     """
     if format_name == DATAFRAME:
         raise UnusableDataError(
@@ -233,16 +246,29 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
         )
     if isinstance(raw, str) and not wanted.text:
         raise UnusableDataError(f"returned text, but {format_name} is binary; return bytes or a Path")
-    if wanted.package and importlib.util.find_spec(wanted.package) is None:
-        raise MissingExtraError(
-            f"data_format {format_name} needs the package '{wanted.package}'; "
-            f"install it with: pip install 'custom-store-pipeline[{wanted.extra}]'"
-        )
+    if missing := missing_extra(format_name):
+        raise MissingExtraError(missing)
     if problems := unknown_options(format_name, options):
         raise UnusableDataError("returned data that cannot be decoded: data_format: " + "; ".join(problems.values()))
     if options.get("chunksize", 1) is None or options.get("batch_size", 1) is None:
         options = {key: value for key, value in options.items() if value is not None}
-    return map(index_as_columns, wanted.decode(raw, options))
+    return map(index_as_columns, _explained(wanted.decode(raw, options), raw, format_name))
+
+
+def _explained(chunks: Iterator[pd.DataFrame], raw: Raw, format_name: str) -> Iterator[pd.DataFrame]:
+    """Names the data and the format where a reader fails: its own message knows neither."""
+    try:
+        yield from chunks
+    except UnusableDataError:
+        raise
+    except Exception as error:
+        what = f"the path {os.fspath(raw)}, which" if isinstance(raw, os.PathLike) else f"{type(raw).__name__} that"
+        reason = next(iter(str(error).strip().splitlines()), "")
+        remedy = "return the path of a file" if isinstance(error, OSError) else "check from.data_format in the mapping"
+        raise UndecodableDataError(
+            f"returned {what} cannot be read as {format_name}: {type(error).__name__}: {reason}; {remedy}",
+            "".join(traceback.format_exception(error)),
+        ) from None
 
 
 def arrow_to_pandas(table: Any) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from custom_store_pipeline.config.lineage import SIDES, check_together
 from custom_store_pipeline.config.loading import LoadedMapping, Side, load_mapping_files
 from custom_store_pipeline.drivers.source import DriverSource, check_driver, find_driver
 from custom_store_pipeline.errors import DriverError, Problem
-from custom_store_pipeline.formats import unknown_options
+from custom_store_pipeline.formats import missing_extra, unknown_options
 
 METHOD_OF_SIDE: dict[Side, str] = {"from": "pull_data", "to": "push_data"}
 
@@ -79,6 +79,8 @@ def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
     """
     for mapping in files:
         data_format = mapping.config.from_.data_format
+        if missing := missing_extra(data_format.type):
+            yield mapping.problem(("from", "data_format", "type"), missing)
         for name, message in unknown_options(data_format.type, data_format.options).items():
             yield mapping.problem(("from", "data_format", name), message, at_key=True)
 

@@ -201,7 +201,7 @@ def _closing(data: Any, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame
 def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFrame]:
     header: list[Any] | None = None
     try:
-        for item in items:
+        for item in _all_of(items):
             frame = _whole(item)
             if frame is not None:
                 yield frame
@@ -217,6 +217,16 @@ def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFram
         close = getattr(items, "close", None)
         if close is not None:
             close()
+
+
+def _all_of(items: Any) -> Iterator[Any]:
+    """The items; refuses a generator that also returns something, which Python would throw away."""
+    returned = yield from items
+    if returned is not None:
+        raise UnusableDataError(
+            f"has a yield, which makes it a generator, so the {type(returned).__name__} that it returned is lost; "
+            "yield it instead"
+        )
 
 
 def _same_header(first: list[Any] | None, header: list[Any]) -> list[Any]:
@@ -287,30 +297,33 @@ def read_status(returned: Any) -> PushStatus:
     Source: custom_store_driver.md, "Notes": a status or result, even if it is just a success flag.
 
     Raises:
-        PushReportedFailureError: ``False``, or a dict with ``success: False`` or ``status: "failed" | "error"``.
+        PushReportedFailureError: ``False``, a dict with ``success: False`` or ``status: "failed" | "error"``, or a
+            generator or coroutine, whose body never ran; the message begins with "returned".
     """
     if inspect.isgenerator(returned) or inspect.isawaitable(returned):
         raise PushReportedFailureError(
-            f"push_data returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
+            f"returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
         )
     plain = plain_value(returned)
     if plain is False:
-        raise PushReportedFailureError("push_data returned False: the driver says that the push failed")
+        raise PushReportedFailureError(
+            "returned False: the driver says that the push failed; raise an exception instead, so that it can say why"
+        )
     if plain is True:
         return PushStatus({})
     if returned is None:
-        return PushStatus({}, "push_data returned None, which is taken as success; return True to say so")
+        return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
     if isinstance(returned, Mapping):
         values = {str(key): plain_value(value) for key, value in returned.items()}
         if not values.get("success", True) or str(values.get("status")).lower() in _FAILED_STATUSES:
             said = ", ".join(f"{key}: {value}" for key, value in values.items())
-            raise PushReportedFailureError(f"push_data returned a failed status ({said})")
+            raise PushReportedFailureError(f"returned a failed status ({said})")
         return PushStatus({key: value for key, value in values.items() if key != "success"})
     if isinstance(plain, int | float) or isinstance(returned, str):
         return PushStatus({"status": plain})
     return PushStatus(
         {},
-        f"push_data returned {type(returned).__name__}, which is no status and is taken as success; "
+        f"the push returned {type(returned).__name__}, which is no status and is taken as success; "
         "return True, False, a number, a text or a dict",
     )
 

@@ -22,6 +22,7 @@ class EntityStatus:
         rows: rows that were pushed, or None if it was never materialised.
         seconds: pull and push together, or None.
         when: the end of the push in UTC, or None.
+        last_run_failed: whether a later run than that of the materialisation ended without it.
         location: where the driver said the entity is now (``location`` of its status), or else its asset key.
     """
 
@@ -31,6 +32,7 @@ class EntityStatus:
     seconds: float | None = None
     when: datetime | None = None
     location: str = ""
+    last_run_failed: bool = False
 
 
 def latest_status(mappings: Sequence[LoadedMapping]) -> list[EntityStatus]:
@@ -42,15 +44,22 @@ def latest_status(mappings: Sequence[LoadedMapping]) -> list[EntityStatus]:
     entities = [entity for mapping in mappings for entity in mapping.entities]
     with dg.DagsterInstance.get() as instance:
         records = {
-            record.asset_entry.asset_key: record.asset_entry.last_materialization_record
+            record.asset_entry.asset_key: record.asset_entry
             for record in instance.get_asset_records([dg.AssetKey(entity.target_key) for entity in entities])
+        }
+        failed_runs = {
+            run_id
+            for run_id in {entry.last_run_id for entry in records.values()}
+            if run_id and (run := instance.get_run_by_id(run_id)) and run.is_failure_or_canceled
         }
     statuses = []
     for entity in entities:
         key = "/".join(entity.target_key)
-        record = records.get(dg.AssetKey(entity.target_key))
+        entry = records.get(dg.AssetKey(entity.target_key))
+        record = entry.last_materialization_record if entry else None
+        failed = entry is not None and entry.last_run_id in failed_runs
         if record is None or record.asset_materialization is None:
-            statuses.append(EntityStatus(key, entity.target_name))
+            statuses.append(EntityStatus(key, entity.target_name, last_run_failed=failed))
             continue
         values: dict[str, Any] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
         statuses.append(
@@ -61,6 +70,7 @@ def latest_status(mappings: Sequence[LoadedMapping]) -> list[EntityStatus]:
                 seconds=values.get("pull_seconds", 0) + values.get("push_seconds", 0),
                 when=datetime.fromtimestamp(record.timestamp, UTC),
                 location=str(values.get("location", key)),
+                last_run_failed=failed and entry is not None and record.run_id != entry.last_run_id,
             )
         )
     return statuses

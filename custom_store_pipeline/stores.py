@@ -20,6 +20,7 @@ from custom_store_pipeline.errors import (
     PushError,
     PushReportedFailureError,
     TerminalError,
+    UndecodableDataError,
     UnusableDataError,
 )
 from custom_store_pipeline.redaction import Redactor
@@ -187,10 +188,12 @@ def _call(function: Callable[[], Result], failure: type[DriverCallError], who: s
         return function()
     except TerminalError as error:
         found, terminal = error, True
-    except UnusableDataError as error:
-        raise UnusableDataError(f"{who} {error}") from None
-    except PushReportedFailureError as error:
-        raise PushReportedFailureError(redactor.text(str(error))) from None
+    except (UnusableDataError, PushReportedFailureError) as error:
+        raise type(error)(redactor.text(f"{who} {error}")) from None
+    except UndecodableDataError as error:
+        # A target that reads chunks passes on what the source's reader raised, which names the source already.
+        text = f"{who} {error}" if str(error).startswith("returned ") else str(error)
+        raise UndecodableDataError(redactor.text(text), redactor.text(error.driver_traceback)) from None
     except CustomStoreError:
         raise
     except BaseException as error:  # also sys.exit() in a driver: it must fail its entity, not end a thread in silence

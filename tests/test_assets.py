@@ -158,7 +158,7 @@ def test_one_failing_entity_stops_no_other(projects: ProjectsFolder) -> None:
     expected = {
         "pull_raises": f"pull_data {who} 'pull_raises' raised ValueError: the source is broken (items_store_driver.py:",
         "push_raises": f"push_data {who} 'push_raises' raised OSError: the target is broken (items_store_driver.py:16)",
-        "push_returns_false": "push_data returned False: the driver says that the push failed",
+        "push_returns_false": f"push_data {who} 'push_returns_false' returned False: the driver says that the",
         "pull_returns_none": f"pull_data {who} 'pull_returns_none' returned None; accepted are a pandas DataFrame",
         "hangs": "timed out after 3 s while pulling (0 rows pulled); raise the mapping's timeout",
     }
@@ -314,7 +314,9 @@ def test_broken_things_leave_all_others_runnable(projects: ProjectsFolder) -> No
 
     assert run.materialized == {"good"}
     assert "custom_store_driver/import_store_driver.py cannot be imported: ModuleNotFoundError" in run.summary
-    assert "no class 'ClasslessStoreDriver' in custom_store_driver/classless_store_driver.py" in run.summary
+    assert (
+        "no class 'ClasslessStoreDriver' in projects/shop/custom_store_driver/classless_store_driver.py" in run.summary
+    )
     placeholder = projects.definitions().resolve_asset_graph().get(dg.AssetKey(["shop", "invalid", "broken"]))
     assert "projects/shop/mappings/broken.yaml:1:23: form: unknown key 'form'; did you mean 'from'?" in (
         placeholder.description or ""

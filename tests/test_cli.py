@@ -32,7 +32,7 @@ def test_what_is_right_is_shown_as_a_table(shop: ProjectsFolder) -> None:
     row = next(line for line in result.output.splitlines() if "posts" in line)
     cells = [cell.strip() for cell in row.strip("│").split("│")]
     assert cells == ["shop", "items", "shop/items_store_driver", "shop/sqlite_store_driver", "posts, users"]
-    assert "1 mappings with 2 entities, no problems." in result.output
+    assert "No problems. Mappings: 1, entities: 2." in result.output
 
 
 def test_what_is_wrong_is_shown_by_file_line_and_column(shop: ProjectsFolder) -> None:
@@ -99,7 +99,10 @@ def test_status_needs_a_home_that_remembers(shop: ProjectsFolder) -> None:
     result = run("status")
 
     assert result.exit_code == 1
-    assert "DAGSTER_HOME is not set, so nothing is remembered; set it to a folder" in result.stderr
+    assert (
+        "DAGSTER_HOME is not set, so nothing is remembered; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
+        in result.stderr
+    )
 
 
 def test_status_of_an_unknown_project(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,3 +132,25 @@ def test_an_entity_called_like_markup_is_shown_as_it_is(shop: ProjectsFolder) ->
     shop.mapping(mapping(include="['[/b]', '[red]x', ':smile:']"))
 
     assert "[/b], [red]x, :smile:" in run("validate").stdout
+
+
+def test_a_folder_without_mapping_files_is_not_called_valid(projects: ProjectsFolder) -> None:
+    projects.driver("items_store_driver", SOURCE)
+
+    result = run("validate", "projects")
+
+    assert result.exit_code == 1
+    assert "no mapping file in projects; mapping files are <project_name>/mappings/<name>.yaml" in result.stderr
+
+
+def test_status_knows_that_the_last_run_failed(shop: ProjectsFolder) -> None:
+    shop.materialize_by_cli("key:shop/sqlite_store_driver/posts")
+    shop.driver("items_store_driver", "class ItemsStoreDriver:\n    def pull_data(self, c, e): raise ValueError('x')")
+    shop.materialize_by_cli()
+
+    done = run_cli("custom-store", "status", home=shop.home, projects=shop.path, cwd=shop.root)
+
+    posts, users = (next(line for line in done.stdout.splitlines() if name in line) for name in ("posts", "users"))
+    assert ", last run failed" in posts
+    assert "2" in posts
+    assert "never, last run failed" in users

@@ -38,7 +38,7 @@ def test_the_yaml_of_custom_store_driver_md_runs_as_it_stands(projects: Projects
         """
         class ItemsStoreDriver:
             def pull_data(self, mapping_config, entity):
-                assert mapping_config["args"] == {}
+                assert mapping_config["text"] == mapping_config["args"]["text"]
                 return mapping_config["text"].replace(";", ",") + "\\n1,a\\n"
         """,
     )

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from custom_store_pipeline import formats
-from custom_store_pipeline.errors import MissingExtraError, UnusableDataError
+from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
 from custom_store_pipeline.formats import FORMATS, decode, unknown_options
 
 FRAME = pd.DataFrame({"id": [1, 2], "name": ["ä", "007"]})
@@ -102,7 +102,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, name: str, ex
     with pytest.raises(MissingExtraError) as raised:
         decode(b"", name, {})
 
-    assert str(raised.value).endswith(f"install it with: pip install 'custom-store-pipeline[{extra}]'")
+    assert str(raised.value).endswith(f"-m pip install 'custom-store-pipeline[{extra}]'")
 
 
 def test_a_parquet_file_without_rows_keeps_its_columns() -> None:
@@ -171,3 +171,23 @@ def test_compressed_files_are_read(tmp_path: Path) -> None:
         path = tmp_path / f"data.{name}.gz"
         path.write_bytes(gzip.compress(content))
         assert pd.concat(decode(path, name, {}))["id"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("json", b"id\n1\n"), ("parquet", b"id\n1\n"), ("csv", b""), ("excel", b"x"), ("xml", b"x")]
+)
+def test_data_in_another_format_is_named_with_the_format(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(content)
+
+    with pytest.raises(UndecodableDataError) as raised:
+        list(decode(path, name, {}))
+
+    assert str(raised.value).startswith(f"returned the path {path}, which cannot be read as {name}: ")
+    assert str(raised.value).endswith("; check from.data_format in the mapping")
+    assert "Traceback" in raised.value.driver_traceback
+
+
+def test_a_path_that_is_not_there_is_no_matter_of_the_format(tmp_path: Path) -> None:
+    with pytest.raises(UndecodableDataError, match="FileNotFoundError: .*; return the path of a file"):
+        list(decode(tmp_path / "none.csv", "csv", {}))

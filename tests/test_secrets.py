@@ -109,7 +109,7 @@ def test_a_planted_secret_is_found_nowhere(projects: ProjectsFolder) -> None:
     for shown in ("bad token ***", "KeyError: 'inner ***'", "outer ***", "cannot connect to ***", "the token was ***"):
         assert shown in output, shown
         assert shown.encode() in stored, shown
-    assert "push_data returned a failed status (success: False, why: refused ***)" in output
+    assert "returned a failed status (success: False, why: refused ***)" in output
     assert "printed *** ***" in output
     assert "ftp://ann:***@example.org" in output
     assert "warned ***" in output

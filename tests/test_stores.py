@@ -337,3 +337,23 @@ def test_a_driver_that_exits_while_it_is_imported_only_fails(projects: ProjectsF
 
     with pytest.raises(DriverImportError, match="cannot be imported: SystemExit: \\*\\*\\*"):
         pull(StoreDriver(projects.path, "shop", "exit_driver"), "items")
+
+
+def test_data_that_cannot_be_decoded_names_driver_entity_and_format(projects: ProjectsFolder) -> None:
+    projects.driver(
+        "wrong_format_driver",
+        """
+        class WrongFormatDriver:
+            def pull_data(self, mapping_config, entity):
+                return b"id;s3cret"
+        """,
+    )
+    store = StoreDriver(projects.path, "shop", "wrong_format_driver")
+
+    message = "pull_data of 'shop/wrong_format_driver' for 'items' returned bytes that cannot be read as json: "
+    with (
+        pytest.raises(PullError, match=message) as raised,
+        store.pull({}, "items", DataFormat("json"), REDACTOR) as pulled,
+    ):
+        in_one_piece(pulled)
+    assert not raised.value.terminal

@@ -41,12 +41,14 @@ def driver_config(mapping: LoadedMapping, side: Side, primary_keys: tuple[str, .
             )
             for path, name in resolution.missing
         )
+    if not store.get("args"):
+        # custom_store_driver.md shows the arguments beside an empty `args:`, and drivers look for them in it.
+        store["args"] = {key: copy.deepcopy(store[key]) for key in mapping.store(side).model_extra or {}}
     document = copy.deepcopy(mapping.document)
     document[side]["store"] = copy.deepcopy(store)
     offset = mapping.config.from_.offset
     return {
         **{key: value for key, value in document.items() if key not in ("from", "to")},
-        "args": {},
         "data_format": copy.deepcopy(mapping.document["from"].get("data_format") or {}),
         **store,
         "from": document["from"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,15 +43,15 @@ def explain(error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(location)
     if kind == "missing":
-        return f"the key '{location[-1]}' is missing{_MISSING.get(str(location[-1]), '; add it')}"
+        written = difflib.get_close_matches(str(location[-1]), [str(key) for key in value], n=1)
+        remedy = f"; you wrote '{written[0]}'" if written else _MISSING.get(str(location[-1]), "; add it")
+        return f"the key '{location[-1]}' is missing{remedy}"
     if kind == "literal_error":
         return _not_one_of(location, value)
     if kind == "dict_type" and isinstance(value, str) and re.match(r"[\w-]+:\S", value):
         return f"must be a mapping of keys to values, not {found}; put a space after each ':'"
     if kind in _EXPECTED:
-        if isinstance(value, int | float) and not isinstance(value, bool) and kind == "string_type":
-            return f"must be {_EXPECTED[kind]}, not {found}; quote it: '{value}'"
-        return f"must be {_EXPECTED[kind]}, not {found}"
+        return f"must be {_EXPECTED[kind]}, not {found}{_way_to_write(kind, location, value)}"
     if kind in ("string_too_short", "too_short"):
         return "must not be empty; fill it in, or leave the key out"
     limits = {
@@ -62,6 +63,23 @@ def explain(error: Mapping[str, Any]) -> str:
         words, limit = limits[kind]
         return f"must be {words} {context[limit]:g}, not {value:g}"
     return f"{error['msg']}, not {found}"
+
+
+def _way_to_write(kind: str, location: Sequence[str | int], value: Any) -> str:
+    """What the author may have meant, as it has to be written."""
+    if kind == "string_type" and not isinstance(value, bool | list | dict | None):
+        return f"; quote it: '{value}'"
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"; write [{value}]"
+    meant = {
+        "from.entity": ("include", list),
+        "from.data_format": ("type", str),
+        "retries": ("max_attempts", int),
+    }.get(".".join(str(step) for step in location))
+    if meant is not None and isinstance(value, meant[1]):
+        text = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
+        return f"; write {{{meant[0]}: {text}}}"
+    return ""
 
 
 _EXPECTED = {
@@ -108,4 +126,4 @@ def _not_one_of(location: Sequence[str | int], value: Any) -> str:
         for name, field in _SECTIONS[parent].model_fields.items()
         if (field.alias or name) == key
     )
-    return f"'{value}' is not one of {', '.join(options)}{did_you_mean(str(value), options)}"
+    return f"'{value}' is not one of {', '.join(options)}{did_you_mean(str(value).lower(), options)}"

@@ -187,6 +187,8 @@ def _yaml_problem(error: yaml.YAMLError, shown: str) -> Problem:
         message = "a second YAML document begins here; remove the '---' and keep one list 'mappings:'"
     elif message.startswith("could not determine a constructor for the tag"):
         message = f"{message}; YAML tags are not allowed, write plain values"
+    elif error.context == "while scanning an alias":
+        message = "a value that begins with '*' must be quoted, such as '* * * * *'"
     elif "\\t" in message or "that cannot start any token" in message:
         message = f"not YAML: {message}; quote the value, and indent with spaces, not tabs"
     elif error.context != "refused":

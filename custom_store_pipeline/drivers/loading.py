@@ -40,7 +40,6 @@ def load_driver_class(projects_dir: Path, project: str, file_name: str, method: 
     driver = find_driver(projects_dir, project, file_name)
     check_driver(driver, method)
     package = _package(projects_dir.resolve(), project)
-    shown = f"{DRIVER_FOLDER}/{driver.path.name}"
     try:
         module = importlib.import_module(f"{package}.{file_name}")
     except BaseException as error:  # also sys.exit() at the top of a module
@@ -49,13 +48,13 @@ def load_driver_class(projects_dir: Path, project: str, file_name: str, method: 
         found = getattr(module, driver.class_name, None)
         if not isinstance(found, type):
             raise DriverNotFoundError(
-                f"'{driver.class_name}' in {shown} is not a class; define it with a class statement"
+                f"'{driver.class_name}' in {driver.shown} is not a class; define it with a class statement"
             )
         if not callable(getattr(found, method, None)):
-            raise DriverSignatureError(f"class {driver.class_name} in {shown} has no method '{method}'; add it")
+            raise DriverSignatureError(f"class {driver.class_name} in {driver.shown} has no method '{method}'; add it")
         return found
     # Raised outside of the handler, so that the driver's exception, with what it may hold, is not its context.
-    raise DriverImportError(f"{shown} cannot be imported: {reason}", trace)
+    raise DriverImportError(f"{driver.shown} cannot be imported: {reason}", trace)
 
 
 def _package(projects_dir: Path, project: str) -> str:

@@ -39,6 +39,11 @@ class DriverSource:
     path: Path
 
     @property
+    def shown(self) -> str:
+        """The path as messages show it: ``projects/blog/custom_store_driver/api_store_driver.py``."""
+        return str(self.path.relative_to(self.path.parents[3]))
+
+    @property
     def class_name(self) -> str:
         """The class that the file must define."""
         return pascal_case(self.file_name)
@@ -89,7 +94,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
         DriverNotFoundError: the file is no Python, or does not define the class.
         DriverSignatureError: the method is missing or takes other arguments; so for optional methods that are there.
     """
-    where = f"{DRIVER_FOLDER}/{driver.path.name}"
+    where = driver.shown
     try:
         tree = ast.parse(driver.path.read_bytes(), filename=str(driver.path))
     except (RecursionError, MemoryError, OSError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ def transfer_entity(entity: Entity, pull: Pull, push: Push, retries: Retries, wa
         watch.phase, watch.rows, begun = "pulling", 0, time.monotonic()
         try:
             with pull(entity) as pulled:
-                measured = _Measured(pulled, watch, time.monotonic() - begun)
+                measured = _Measured(pulled, entity.primary_keys, watch, time.monotonic() - begun)
                 return _push(entity, measured, push, pushes, watch)
         except DriverCallError as failure:
             (pulls if isinstance(failure, PullError) else pushes).next_or_raise(failure)
@@ -136,7 +136,7 @@ def _push(entity: Entity, measured: _Measured, push: Push, pushes: Attempts, wat
 class _Measured:
     """Pulled data that counts and times itself while it is consumed."""
 
-    def __init__(self, pulled: PulledData, watch: Watch, seconds: float) -> None:
+    def __init__(self, pulled: PulledData, primary_keys: Sequence[str], watch: Watch, seconds: float) -> None:
         self._watch = watch
         self._pulled = pulled
         self.seconds = seconds
@@ -144,6 +144,7 @@ class _Measured:
         self._rows = 0
         self._chunks = 0
         self._columns: dict[str, str] = {}
+        self._keys = primary_keys
         if pulled.frame is not None:
             self._count(pulled.frame)
         self.data = pulled if pulled.chunks is None else replace(pulled, chunks=self._counted(pulled.chunks))
@@ -169,6 +170,10 @@ class _Measured:
             yield chunk
 
     def _count(self, chunk: pd.DataFrame) -> None:
+        absent = [key for key in self._keys if key not in chunk.columns]
+        if absent and not self._chunks and len(chunk.columns):
+            has = ", ".join(map(str, chunk.columns))
+            self._watch.note(f"primary_keys has {', '.join(absent)}, which was not pulled; the columns are {has}")
         self._rows += len(chunk)
         self._chunks += 1
         self._watch.rows = self._rows

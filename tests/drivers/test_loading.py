@@ -50,7 +50,9 @@ def test_the_drivers_own_import_error_is_kept_and_redacted(projects: ProjectsFol
     with pytest.raises(DriverImportError) as raised:
         load(projects, "a_store_driver", redactor=Redactor(["s3cret"]))
 
-    message = "custom_store_driver/a_store_driver.py cannot be imported: OSError: no *** (a_store_driver.py:2)"
+    message = (
+        "projects/shop/custom_store_driver/a_store_driver.py cannot be imported: OSError: no *** (a_store_driver.py:2)"
+    )
     assert str(raised.value) == message
     assert "in connect" in raised.value.driver_traceback
     assert "importlib" not in raised.value.driver_traceback

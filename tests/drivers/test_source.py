@@ -125,7 +125,7 @@ def test_a_driver_that_works_is_not_refused(projects: ProjectsFolder, source: st
     check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
 
 
-WHERE = "custom_store_driver/a_store_driver.py:2: class AStoreDriver"
+WHERE = "projects/shop/custom_store_driver/a_store_driver.py:2: class AStoreDriver"
 WRONG = {
     "async def pull_data(self, config, entity): ...": f"{WHERE}: 'pull_data' is async, and nothing awaits it; ",
     "def pull_data(self, config): ...": f"{WHERE}: 'pull_data(self, config)' cannot be called as it will be; ",

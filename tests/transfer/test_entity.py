@@ -189,3 +189,12 @@ def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
     with pytest.raises(AbandonedError):
         stores.transfer(watch=watch)
     assert stores.rows == []
+
+
+def test_a_primary_key_that_was_not_pulled_is_noted() -> None:
+    stores = Stores(chunks)
+    entity = Entity("items", "items", ("id", "idd"), ("p", "s", "items"), ("p", "t", "items"))
+
+    transfer_entity(entity, stores.pull, stores.push, THREE, Watch(note=stores.notes.append))
+
+    assert stores.notes == ["primary_keys has idd, which was not pulled; the columns are id"]
