@@ -7,19 +7,15 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.driver_config import redactor_of
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
 from custom_store_pipeline.drivers.source import source_digest
-from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, EntitiesFailedError
-from custom_store_pipeline.io_manager import CustomStoreIOManager, Use
-from custom_store_pipeline.metadata import metadata_of
+from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError
+from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
-from custom_store_pipeline.redaction import redacted_output
+from custom_store_pipeline.steps import build_step
 from custom_store_pipeline.stores import StoreDriver
-from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
-from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
 
 # Keys of a mapping that say when and how its entities run, or what they are called in the UI: changing them changes
 # no row, so they are no part of the code version.
@@ -85,11 +81,6 @@ def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
     return {key: CustomStoreIOManager(drivers[key], uses[key]) for key in uses}
 
 
-def io_manager_key(mapping: LoadedMapping, side: Side) -> str:
-    """The resource key of a store's I/O manager, such as ``blog__sqlite_store_driver``."""
-    return dagster_identifier(mapping.store_project(side), mapping.store(side).label)
-
-
 def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefinition]:
     """The mapping's entities, ``entities_per_step`` at a time."""
     size = mapping.config.entities_per_step
@@ -103,7 +94,7 @@ def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefi
             dagster_identifier("to", entity.target_name): (entity, _spec(mapping, entity, version, references))
             for entity in mapping.entities[start : start + size]
         }
-        yield _step(name, mapping, specs)
+        yield build_step(name, mapping, specs)
 
 
 def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
@@ -116,101 +107,6 @@ def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
             target=dg.AssetSelection.assets(*(entity.target_key for entity in mapping.entities)),
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
-
-
-def _step(name: str, mapping: LoadedMapping, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]) -> dg.AssetsDefinition:
-    """One subsettable multi_asset over some entities of a mapping.
-
-    A step that pulls and pushes many entities, instead of a step for each: with Dagster's default executor a step is a
-    process of its own and costs seconds. Pushing happens in here and not in ``handle_output``, because an exception
-    there would end the whole step.
-    """
-    source_key, target_key = io_manager_key(mapping, "from"), io_manager_key(mapping, "to")
-
-    @dg.multi_asset(
-        name=name,
-        # Dagster would make invalid names of entities such as "ä b.c", and refuses names such as "input" and "class".
-        ins={
-            dagster_identifier("from", entity.name): dg.AssetIn(entity.source_key, dagster_type=dg.Nothing)
-            for entity, _ in specs.values()
-        },
-        outs={
-            out: dg.AssetOut.from_spec(spec, is_required=False, dagster_type=dg.Any, io_manager_key=target_key)
-            for out, (_, spec) in specs.items()
-        },
-        internal_asset_deps={out: {dg.AssetKey(entity.source_key)} for out, (entity, _) in specs.items()},
-        can_subset=True,
-        required_resource_keys={source_key, target_key},
-        pool=mapping.config.pool,
-    )
-    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        source: CustomStoreIOManager = getattr(context.resources, source_key)
-        target: CustomStoreIOManager = getattr(context.resources, target_key)
-        selected = context.op_execution_context.selected_output_names
-        entities = [entity for out, (entity, _) in specs.items() if out in selected]
-        yield from _materialize(context, mapping, entities, source, target)
-
-    return step
-
-
-def _materialize(
-    context: dg.AssetExecutionContext,
-    mapping: LoadedMapping,
-    entities: Sequence[Entity],
-    source: CustomStoreIOManager,
-    target: CustomStoreIOManager,
-) -> Iterator[dg.MaterializeResult[Any]]:
-    redactor = redactor_of(mapping)
-    run_id = context.run.run_id
-
-    def transfer(entity: Entity, watch: Watch) -> Transferred:
-        return transfer_entity(
-            entity,
-            pull=lambda entity: source.pull(mapping, entity, run_id, redactor),
-            push=lambda entity, pulled: target.push(mapping, entity, pulled, run_id, redactor),
-            retries=mapping.config.retries,
-            watch=watch,
-        )
-
-    failed: list[FailedEntity] = []
-    with redacted_output(redactor) as redact_until_the_end:
-        for outcome in transfer_batch(
-            entities,
-            transfer,
-            concurrency=mapping.config.concurrency,
-            timeout=mapping.config.timeout,
-            redact=redactor.text,
-        ):
-            if isinstance(outcome, Note):
-                (context.log.warning if outcome.is_warning else context.log.info)(outcome.text)
-            elif isinstance(outcome, FailedEntity):
-                failed.append(outcome)
-                if outcome.left_behind:
-                    redact_until_the_end()
-                context.log.error(f"{outcome.entity.name}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
-            else:
-                if outcome.warning:
-                    context.log.warning(f"{outcome.entity.name}: {outcome.warning}")
-                yield dg.MaterializeResult(asset_key=outcome.entity.target_key, metadata=metadata_of(outcome, redactor))
-    if failed:
-        raise _summary(failed, len(entities))
-
-
-def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
-    """A Failure whose cause lists the reasons: Dagster prints a cause last, so they are the run's last lines."""
-    headline = f"{len(failed)} of {total} entities failed"
-    failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.name for outcome in failed)}", allow_retries=False)
-    arrived = "; the others are materialised" if len(failed) < total else ""
-    reasons = "".join(f"\n  {outcome.entity.name}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
-    again = " or ".join(f'key:"{_quoted("/".join(outcome.entity.target_key))}"' for outcome in failed)
-    failure.__cause__ = EntitiesFailedError(
-        f"{headline}{arrived}. Mend what is wrong and materialise these again, with --select '{again}':{reasons}"
-    )
-    return failure
-
-
-def _quoted(key: str) -> str:
-    return key.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _spec(

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
+from custom_store_pipeline.frames import arrow_to_pandas, index_as_columns, records_to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,47 +270,6 @@ def _explained(chunks: Iterator[pd.DataFrame], raw: Raw, format_name: str) -> It
             f"returned {what} cannot be read as {format_name}: {type(error).__name__}: {reason}; {remedy}",
             "".join(traceback.format_exception(error)),
         ) from None
-
-
-def arrow_to_pandas(table: Any) -> pd.DataFrame:
-    """A pyarrow Table or RecordBatch as pandas, without turning integers with nulls into floats.
-
-    pyarrow's own default loses the digits of integers beyond 2**53 as soon as one row of the column is null.
-    """
-    import pandas as pd
-    import pyarrow as pa
-
-    nullable = {
-        pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(),
-        pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(),
-        pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(),
-    }  # fmt: skip
-    has_nulls = {column.type for column in table.columns if column.null_count}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None)
-    for column in table.schema:
-        if pa.types.is_nested(column.type) and column.name in frame.columns:
-            # pandas would make arrays of floats of lists of integers with nulls
-            values: Any = pd.Series(table.column(column.name).to_pylist(), index=frame.index, dtype=object)
-            frame[column.name] = values
-    return index_as_columns(frame)
-
-
-def index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Named levels of the index as columns: an index is data too, and stores have no such thing."""
-    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
-    return frame.reset_index(level=named) if named else frame
-
-
-def records_to_pandas(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
-    """A list of dicts as a table; integers with missing values stay integers (``Int64``) instead of becoming floats."""
-    import pandas as pd
-
-    frame = pd.DataFrame(rows)
-    for name in frame.columns[frame.dtypes == "float64"]:
-        values = [row.get(name) for row in rows]
-        if all(value is None or type(value) is int for value in values):
-            frame[name] = pd.array(values, dtype="Int64")
-    return frame
 
 
 def _parameters(reader: str) -> set[str]:

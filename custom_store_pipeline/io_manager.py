@@ -19,8 +19,10 @@ from custom_store_pipeline.errors import (
     Problem,
 )
 from custom_store_pipeline.metadata import metadata_of
+from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.redaction import Redactor, redacted_output
-from custom_store_pipeline.results import DataFormat, PulledData, PushStatus, in_one_piece
+from custom_store_pipeline.results import DataFormat, PulledData, in_one_piece
+from custom_store_pipeline.statuses import PushStatus
 from custom_store_pipeline.stores import StoreDriver, opened
 from custom_store_pipeline.transfer.entity import Watch, transfer_entity
 
@@ -131,6 +133,11 @@ class CustomStoreIOManager(dg.IOManager):
         mapping, side = self._uses[0]
         place = (mapping.store_project(side), mapping.store(side).label, key[-1])
         return mapping, side, Entity(key[-1], key[-1], (), place, place)
+
+
+def io_manager_key(mapping: LoadedMapping, side: Side) -> str:
+    """The resource key of a store's I/O manager, such as ``blog__sqlite_store_driver``."""
+    return dagster_identifier(mapping.store_project(side), mapping.store(side).label)
 
 
 def _run_id(context: dg.InputContext) -> str:

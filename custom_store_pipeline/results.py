@@ -1,16 +1,15 @@
-"""What drivers return, turned into one type: data, deletions and metadata of a pull; the status of a push."""
+"""Whatever ``pull_data`` returns, turned into one type: data in one piece or in chunks, deletions, metadata."""
 
 from __future__ import annotations
 
-import inspect
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.formats import DATAFRAME, arrow_to_pandas, decode, index_as_columns, records_to_pandas
+from custom_store_pipeline.errors import UnusableDataError
+from custom_store_pipeline.formats import DATAFRAME, decode
+from custom_store_pipeline.frames import arrow_to_pandas, index_as_columns, join_chunks, records_to_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,46 +86,9 @@ def read_pulled(returned: Any, data_format: DataFormat) -> PulledData:
 
 def in_one_piece(pulled: PulledData) -> pd.DataFrame:
     """The data as one DataFrame; consumes the chunks. What is done to the frame does not reach a second attempt."""
-    import pandas as pd
-
     if pulled.frame is not None:
         return pulled.frame.copy(deep=False)  # with pandas' copy-on-write this copies no data
-    chunks = list(pulled.chunks or ())
-    # Chunks without rows often have other dtypes, which would spoil those of the others.
-    with_rows = [chunk for chunk in chunks if len(chunk)]
-    if len(with_rows) < 2:
-        return (with_rows or chunks)[0]
-    columns = list(dict.fromkeys(name for chunk in chunks for name in chunk.columns))
-    joined = pd.concat(_with_integers_that_may_have_gaps(with_rows), ignore_index=True)
-    return joined if list(joined.columns) == columns else joined.reindex(columns=columns)
-
-
-def _with_integers_that_may_have_gaps(chunks: list[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Joining integers with a chunk that has none in that column would turn them into floats, losing digits."""
-
-    def is_integer(chunk: pd.DataFrame, name: Any) -> bool:
-        return name in chunk.columns and chunk[name].dtype.kind in "iu"
-
-    def is_gap(chunk: pd.DataFrame, name: Any) -> bool:
-        return name not in chunk.columns or (not is_integer(chunk, name) and bool(chunk[name].isna().all()))
-
-    integers = {name for chunk in chunks for name in chunk.columns if is_integer(chunk, name)}
-    with_gaps = [name for name in integers if any(is_gap(chunk, name) for chunk in chunks)]
-
-    def nullable(chunk: pd.DataFrame, name: Any) -> str:
-        unsigned = is_integer(chunk, name) and chunk[name].dtype.kind == "u"
-        return "UInt64" if unsigned else "Int64"
-
-    return [
-        chunk.astype(
-            {
-                name: nullable(chunk, name)
-                for name in with_gaps
-                if name in chunk.columns and (is_integer(chunk, name) or is_gap(chunk, name))
-            }
-        )
-        for chunk in chunks
-    ]
+    return join_chunks(list(pulled.chunks or ()))
 
 
 def _as_pulled(returned: Any) -> Pulled:
@@ -278,71 +240,3 @@ def _arrow(stream: Any) -> Iterator[pd.DataFrame]:
             yield arrow_to_pandas(batch)
     if not found:  # no rows, but the columns are known
         yield arrow_to_pandas(reader.schema.empty_table())
-
-
-@dataclass(frozen=True)
-class PushStatus:
-    """What a successful push said: values for the materialisation, and a warning if the status is none."""
-
-    metadata: Mapping[str, Any]
-    warning: str | None = None
-
-
-_FAILED_STATUSES = {"failed", "error"}
-
-
-def read_status(returned: Any) -> PushStatus:
-    """Turns what ``push_data`` returned into metadata.
-
-    Source: custom_store_driver.md, "Notes": a status or result, even if it is just a success flag.
-
-    Raises:
-        PushReportedFailureError: ``False``, a dict with ``success: False`` or ``status: "failed" | "error"``, or a
-            generator or coroutine, whose body never ran; the message begins with "returned".
-    """
-    if inspect.isgenerator(returned) or inspect.isawaitable(returned):
-        raise PushReportedFailureError(
-            f"returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
-        )
-    plain = plain_value(returned)
-    if plain is False:
-        raise PushReportedFailureError(
-            "returned False: the driver says that the push failed; raise an exception instead, so that it can say why"
-        )
-    if plain is True:
-        return PushStatus({})
-    if returned is None:
-        return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
-    if isinstance(returned, Mapping):
-        values = {str(key): plain_value(value) for key, value in returned.items()}
-        if not values.get("success", True) or str(values.get("status")).lower() in _FAILED_STATUSES:
-            said = ", ".join(f"{key}: {value}" for key, value in values.items())
-            raise PushReportedFailureError(f"returned a failed status ({said})")
-        return PushStatus({key: value for key, value in values.items() if key != "success"})
-    if isinstance(plain, int | float) or isinstance(returned, str):
-        return PushStatus({"status": plain})
-    return PushStatus(
-        {},
-        f"the push returned {type(returned).__name__}, which is no status and is taken as success; "
-        "return True, False, a number, a text or a dict",
-    )
-
-
-def plain_value(value: Any) -> Any:
-    """The value in plain Python, as Dagster stores it: numpy and pandas scalars, dates and NaN included.
-
-    Dagster refuses foreign scalars in metadata, and does so only after the push. What has no plain form becomes text.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain_value(item) for item in value]
-    if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(value)
-    return str(value)

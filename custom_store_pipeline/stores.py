@@ -24,15 +24,8 @@ from custom_store_pipeline.errors import (
     UnusableDataError,
 )
 from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.results import (
-    DataFormat,
-    PulledData,
-    PushStatus,
-    in_one_piece,
-    plain_value,
-    read_pulled,
-    read_status,
-)
+from custom_store_pipeline.results import DataFormat, PulledData, in_one_piece, read_pulled
+from custom_store_pipeline.statuses import PushStatus, plain_value, read_status
 
 if TYPE_CHECKING:
     import pandas as pd

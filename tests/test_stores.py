@@ -15,7 +15,8 @@ from custom_store_pipeline.errors import (
     UnusableDataError,
 )
 from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.results import DataFormat, PushStatus, in_one_piece, read_pulled
+from custom_store_pipeline.results import DataFormat, in_one_piece, read_pulled
+from custom_store_pipeline.statuses import PushStatus
 from custom_store_pipeline.stores import StoreDriver
 from tests.conftest import ProjectsFolder
 

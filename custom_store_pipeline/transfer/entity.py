@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError
-from custom_store_pipeline.results import PulledData, PushStatus
+from custom_store_pipeline.results import PulledData
+from custom_store_pipeline.statuses import PushStatus
 from custom_store_pipeline.transfer.retries import Attempts
 
 if TYPE_CHECKING:

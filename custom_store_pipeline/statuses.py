@@ -1,0 +1,79 @@
+"""The status that a push returns, and driver's values in plain Python."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from custom_store_pipeline.errors import PushReportedFailureError
+
+
+@dataclass(frozen=True)
+class PushStatus:
+    """What a successful push said: values for the materialisation, and a warning if the status is none."""
+
+    metadata: Mapping[str, Any]
+    warning: str | None = None
+
+
+_FAILED_STATUSES = {"failed", "error"}
+
+
+def read_status(returned: Any) -> PushStatus:
+    """Turns what ``push_data`` returned into metadata.
+
+    Source: custom_store_driver.md, "Notes": a status or result, even if it is just a success flag.
+
+    Raises:
+        PushReportedFailureError: ``False``, a dict with ``success: False`` or ``status: "failed" | "error"``, or a
+            generator or coroutine, whose body never ran; the message begins with "returned".
+    """
+    if inspect.isgenerator(returned) or inspect.isawaitable(returned):
+        raise PushReportedFailureError(
+            f"returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
+        )
+    plain = plain_value(returned)
+    if plain is False:
+        raise PushReportedFailureError(
+            "returned False: the driver says that the push failed; raise an exception instead, so that it can say why"
+        )
+    if plain is True:
+        return PushStatus({})
+    if returned is None:
+        return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
+    if isinstance(returned, Mapping):
+        values = {str(key): plain_value(value) for key, value in returned.items()}
+        if not values.get("success", True) or str(values.get("status")).lower() in _FAILED_STATUSES:
+            said = ", ".join(f"{key}: {value}" for key, value in values.items())
+            raise PushReportedFailureError(f"returned a failed status ({said})")
+        return PushStatus({key: value for key, value in values.items() if key != "success"})
+    if isinstance(plain, int | float) or isinstance(returned, str):
+        return PushStatus({"status": plain})
+    return PushStatus(
+        {},
+        f"the push returned {type(returned).__name__}, which is no status and is taken as success; "
+        "return True, False, a number, a text or a dict",
+    )
+
+
+def plain_value(value: Any) -> Any:
+    """The value in plain Python, as Dagster stores it: numpy and pandas scalars, dates and NaN included.
+
+    Dagster refuses foreign scalars in metadata, and does so only after the push. What has no plain form becomes text.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain_value(item) for item in value]
+    if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    return str(value)
