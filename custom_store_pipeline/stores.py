@@ -66,14 +66,8 @@ class StoreDriver:
         """
         with self._instance("pull_data", PullError, redactor) as driver:
             who = f"pull_data of '{self._project}/{self._file_name}' for '{entity}'"
-            pulled = _call(lambda: read_pulled(driver.pull_data(config, entity), data_format), PullError, who, redactor)
-            metadata = redactor.value(plain_value(pulled.metadata))
-            chunks = None if pulled.chunks is None else _guarded(pulled.chunks, who, redactor)
-            try:
-                yield replace(pulled, metadata=metadata, chunks=chunks)
-            finally:
-                if chunks is not None:
-                    chunks.close()
+            with opened(lambda: driver.pull_data(config, entity), data_format, who, redactor) as pulled:
+                yield pulled
 
     def push(self, config: dict[str, Any], entity: str, pulled: PulledData, redactor: Redactor) -> PushStatus:
         """Pushes an entity: chunks through ``push_chunks`` if the driver has it, everything else in one piece.

@@ -302,7 +302,7 @@ def test_a_protocols_stub_does_not_pass_for_a_push(projects: ProjectsFolder) -> 
 
 
 UNSPEAKABLE = """
-    import sys
+    from custom_store_pipeline import Pulled
 
     class Unspeakable(Exception):
         def __str__(self):
@@ -314,11 +314,13 @@ UNSPEAKABLE = """
                 raise Unspeakable
             if entity == "generator_exit":
                 raise GeneratorExit("s3cret")
+            if entity == "metadata":
+                return Pulled([], metadata={"x": Unspeakable()})
             raise ValueError("y" * 390 + "s3cret" + "z" * 50)
 """
 
 
-@pytest.mark.parametrize("entity", ["unspeakable", "generator_exit", "long"])
+@pytest.mark.parametrize("entity", ["unspeakable", "generator_exit", "metadata", "long"])
 def test_no_exception_is_odd_enough_to_tell_a_secret(projects: ProjectsFolder, entity: str) -> None:
     projects.driver("odd_driver", UNSPEAKABLE)
 

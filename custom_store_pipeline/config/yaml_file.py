@@ -17,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 # Far beyond what people write; an alias that holds itself, or aliases of aliases of aliases, get here at once.
 _DEEPEST = 50
-_MOST_NODES = 1_000_000
+_MOST_NODES = 250_000
 _TOO_DEEP = "values are nested too deeply, or aliases refer to each other without end; unfold them"
 
 
