@@ -59,7 +59,10 @@ def _csv(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     defaults: dict[str, Any] = {"chunksize": _ROWS_PER_CHUNK, "dtype_backend": "numpy_nullable"}
     if len(str(separator)) == 1 and not options.keys() & {"engine", "skipfooter"}:
         defaults["low_memory"] = False  # looks at all rows of a chunk before it decides on a column's type
-    with pd.read_csv(_source(raw), **{**defaults, **options}) as chunks:
+    if options.get("engine") == "pyarrow":
+        del defaults["chunksize"]  # that engine reads in one piece
+    read: Any = pd.read_csv(_source(raw), **{**defaults, **options})
+    with contextlib.nullcontext([read]) if isinstance(read, pd.DataFrame) else read as chunks:
         kinds: dict[str, str] = {}
         for chunk in chunks:
             if "index_col" not in options and not isinstance(chunk.index, pd.RangeIndex):
@@ -67,7 +70,9 @@ def _csv(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
                     "returned a csv whose rows have more values than its header has names; "
                     "if each line ends with a separator, set data_format.index_col: false"
                 )
-            frame = chunk if "dtype_backend" in options else _with_usual_types(chunk)
+            frame = index_as_columns(chunk)
+            if "dtype_backend" not in options:
+                frame = _with_usual_types(frame)
             _check_kinds(frame, kinds)
             yield frame
 

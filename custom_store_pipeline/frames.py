@@ -72,6 +72,9 @@ def _with_integers_that_may_have_gaps(chunks: list[pd.DataFrame]) -> list[pd.Dat
     def is_gap(chunk: pd.DataFrame, name: Any) -> bool:
         return name not in chunk.columns or (not is_integer(chunk, name) and bool(chunk[name].isna().all()))
 
+    if not all(chunk.columns.is_unique for chunk in chunks):
+        return chunks  # which of two columns of the same name is meant cannot be known
+
     integers = {name for chunk in chunks for name in chunk.columns if is_integer(chunk, name)}
     with_gaps = [name for name in integers if any(is_gap(chunk, name) for chunk in chunks)]
 

@@ -87,10 +87,10 @@ class StoreDriver:
         with self._instance("push_data", PushError, redactor) as driver:
             in_chunks = pulled.chunks is not None and hasattr(type(driver), "push_chunks")
             method = "push_chunks" if in_chunks else "push_data"
-            data = pulled.chunks if in_chunks else in_one_piece(pulled)
             who = f"{method} of '{self._project}/{self._file_name}' for '{entity}'"
 
             def push() -> PushStatus:
+                data = pulled.chunks if in_chunks else in_one_piece(pulled)
                 return read_status(_pushed(getattr(driver, method), config, entity, data, pulled.deletes))
 
             status = _call(push, PushError, who, redactor)

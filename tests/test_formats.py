@@ -162,6 +162,14 @@ def test_a_separator_of_several_characters_is_fine() -> None:
     assert frame.to_dict("records") == [{"a": 1, "b": 2}]
 
 
+@pytest.mark.parametrize("options", [{"index_col": "id"}, {"index_col": 0}, {"engine": "pyarrow"}])
+def test_indexes_and_engines_change_nothing(options: dict) -> None:
+    (frame,) = decode("id,x\n1,a\n", "csv", options)
+
+    assert frame.to_dict("records") == [{"id": 1, "x": "a"}]
+    assert frame["id"].dtype == "int64"
+
+
 def test_an_empty_chunksize_is_as_if_not_written() -> None:
     assert len(list(decode("a\n1\n2\n", "csv", {"chunksize": None}))) == 1
 

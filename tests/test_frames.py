@@ -45,3 +45,9 @@ def test_joining_costs_integers_no_digits(gap: pd.DataFrame, kind: str) -> None:
 
     assert frame["id"][0] == number
     assert pd.isna(frame["id"][1])
+
+
+def test_columns_of_the_same_name_are_joined_as_they_are() -> None:
+    twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
+
+    assert join_chunks([twice, twice]).to_numpy().tolist() == [[1, 2], [1, 2]]
