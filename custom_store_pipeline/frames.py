@@ -58,6 +58,8 @@ def join_chunks(chunks: list[pd.DataFrame]) -> pd.DataFrame:
     with_rows = [chunk for chunk in chunks if len(chunk)]
     if len(with_rows) < 2:
         return (with_rows or chunks)[0]
+    if not all(chunk.columns.is_unique for chunk in chunks):
+        return pd.concat(with_rows, ignore_index=True)  # which of two columns is meant by a name cannot be known
     columns = list(dict.fromkeys(name for chunk in chunks for name in chunk.columns))
     joined = pd.concat(_with_integers_that_may_have_gaps(with_rows), ignore_index=True)
     return joined if list(joined.columns) == columns else joined.reindex(columns=columns)
@@ -71,9 +73,6 @@ def _with_integers_that_may_have_gaps(chunks: list[pd.DataFrame]) -> list[pd.Dat
 
     def is_gap(chunk: pd.DataFrame, name: Any) -> bool:
         return name not in chunk.columns or (not is_integer(chunk, name) and bool(chunk[name].isna().all()))
-
-    if not all(chunk.columns.is_unique for chunk in chunks):
-        return chunks  # which of two columns of the same name is meant cannot be known
 
     integers = {name for chunk in chunks for name in chunk.columns if is_integer(chunk, name)}
     with_gaps = [name for name in integers if any(is_gap(chunk, name) for chunk in chunks)]
