@@ -59,8 +59,8 @@ def _csv(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     defaults: dict[str, Any] = {"chunksize": _ROWS_PER_CHUNK, "dtype_backend": "numpy_nullable"}
     if len(str(separator)) == 1 and not options.keys() & {"engine", "skipfooter"}:
         defaults["low_memory"] = False  # looks at all rows of a chunk before it decides on a column's type
-    if options.get("engine") == "pyarrow":
-        del defaults["chunksize"]  # that engine reads in one piece
+    if options.get("engine") == "pyarrow" or "skipfooter" in options:
+        del defaults["chunksize"]  # pandas reads these in one piece only
     read: Any = pd.read_csv(_source(raw), **{**defaults, **options})
     with contextlib.nullcontext([read]) if isinstance(read, pd.DataFrame) else read as chunks:
         kinds: dict[str, str] = {}
@@ -73,7 +73,7 @@ def _csv(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
             frame = index_as_columns(chunk)
             if "dtype_backend" not in options:
                 frame = _with_usual_types(frame)
-            _check_kinds(frame, kinds)
+            check_kinds(frame, kinds)
             yield frame
 
 
@@ -88,13 +88,22 @@ def _with_usual_types(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(usual)
 
 
-def _check_kinds(frame: pd.DataFrame, kinds: dict[str, str]) -> None:
-    """Refuses a column that is numbers in one chunk and text in another: "007" would already have become 7."""
-    from pandas.api.types import is_numeric_dtype
+def check_kinds(frame: pd.DataFrame, kinds: dict[str, str]) -> None:
+    """Refuses a csv column that is of one kind in one chunk and of another later: "007" would already have become 7.
+
+    Args:
+        frame: the chunk.
+        kinds: the kinds of columns so far; the chunk's are added.
+
+    Raises:
+        UnusableDataError: names the column and the option that says what it is.
+    """
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     for name in frame.columns:
         if frame[name].notna().any():
-            kind = "numbers" if is_numeric_dtype(frame[name].dtype) else "text"
+            dtype = frame[name].dtype
+            kind = "booleans" if is_bool_dtype(dtype) else "numbers" if is_numeric_dtype(dtype) else "text"
             if kinds.setdefault(str(name), kind) != kind:
                 raise UnusableDataError(
                     f"returned a csv in which the column '{name}' is {kinds[str(name)]} at first and {kind} later; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def arrow_to_pandas(table: Any) -> pd.DataFrame:
     has_nulls = {column.type for column in table.columns if column.null_count}
     frame: pd.DataFrame = table.to_pandas(types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None)
     for column in table.schema:
-        if pa.types.is_nested(column.type) and column.name in frame.columns:
+        if pa.types.is_nested(column.type) and table.schema.names.count(column.name) == 1:
             # pandas would make arrays of floats of lists of integers with nulls
             values: Any = pd.Series(table.column(column.name).to_pylist(), index=frame.index, dtype=object)
             frame[column.name] = values
@@ -34,7 +35,8 @@ def arrow_to_pandas(table: Any) -> pd.DataFrame:
 
 def index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Named levels of the index as columns: an index is data too, and stores have no such thing."""
-    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    names = list(frame.index.names)
+    named = [name for name in names if name is not None and name not in frame.columns and names.count(name) == 1]
     return frame.reset_index(level=named) if named else frame
 
 
@@ -45,9 +47,24 @@ def records_to_pandas(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     for name in frame.columns[frame.dtypes == "float64"]:
         values = [row.get(name) for row in rows]
-        if all(value is None or type(value) is int for value in values):
-            frame[name] = pd.array(values, dtype="Int64")
+        if all(value is None or _is_integer(value) for value in values):
+            frame[name] = _with_gaps(values)
     return frame
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _with_gaps(values: list[Any]) -> Any:
+    import pandas as pd
+
+    for kind in ("Int64", "UInt64"):
+        try:
+            return pd.array(values, dtype=kind)
+        except (OverflowError, TypeError, ValueError):
+            continue
+    return pd.Series(values, dtype=object)  # beyond 64 bits
 
 
 def join_chunks(chunks: list[pd.DataFrame]) -> pd.DataFrame:
@@ -67,6 +84,7 @@ def join_chunks(chunks: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _with_integers_that_may_have_gaps(chunks: list[pd.DataFrame]) -> list[pd.DataFrame]:
     """Joining integers with a chunk that has none in that column would turn them into floats, losing digits."""
+    import pandas as pd
 
     def is_integer(chunk: pd.DataFrame, name: Any) -> bool:
         return name in chunk.columns and chunk[name].dtype.kind in "iu"
@@ -77,17 +95,13 @@ def _with_integers_that_may_have_gaps(chunks: list[pd.DataFrame]) -> list[pd.Dat
     integers = {name for chunk in chunks for name in chunk.columns if is_integer(chunk, name)}
     with_gaps = [name for name in integers if any(is_gap(chunk, name) for chunk in chunks)]
 
-    def nullable(chunk: pd.DataFrame, name: Any) -> str:
-        unsigned = is_integer(chunk, name) and chunk[name].dtype.kind == "u"
-        return "UInt64" if unsigned else "Int64"
+    def filled(chunk: pd.DataFrame) -> pd.DataFrame:
+        chunk = chunk.copy(deep=False)
+        for name in with_gaps:
+            if is_integer(chunk, name):
+                chunk[name] = chunk[name].astype("UInt64" if chunk[name].dtype.kind == "u" else "Int64")
+            elif name in chunk.columns and is_gap(chunk, name):
+                chunk[name] = pd.array([pd.NA] * len(chunk), dtype="Int64")
+        return chunk
 
-    return [
-        chunk.astype(
-            {
-                name: nullable(chunk, name)
-                for name in with_gaps
-                if name in chunk.columns and (is_integer(chunk, name) or is_gap(chunk, name))
-            }
-        )
-        for chunk in chunks
-    ]
+    return [filled(chunk) for chunk in chunks]

@@ -20,7 +20,10 @@ from typing import Any, TextIO, cast
 MASK = "***"
 
 # The password ends at the last @ before the host: people forget to quote an @ in it.
-_URL_PASSWORD = re.compile(r"(?P<before>\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\"]*:)(?P<password>[^\s/'\"]+)(?=@)")
+# The lengths are bounded, because a search without bounds takes hours for a text of a megabyte without any URL.
+_URL_PASSWORD = re.compile(
+    r"(?P<before>\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@'\"]{0,200}:)(?P<password>[^\s/'\"?#]{1,1000})(?=@)"
+)
 # In a value that is a URL as a whole, a / in the password can be told from the path, unless it looks like a port.
 _USER_INFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^/:@]*)(?::(?!\d{1,5}/)(?P<password>.+))?@[^@]*")
 # A value of a few characters would blot out half of every message; it is masked only where it stands alone.
@@ -128,9 +131,9 @@ class RedactedOutput:
         def make_redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
             record = make_record(*args, **kwargs)
             try:
-                record.msg, record.args = redactor.text(record.getMessage()), None
+                record.msg, record.args = redactor.text(record.getMessage()), ()
             except Exception:  # a malformed logging call; logging prints a notice and goes on, and so do we
-                record.msg, record.args = redactor.text(f"{record.msg} {record.args}"), None
+                record.msg, record.args = redactor.text(f"{record.msg} {record.args}"), ()
             if record.exc_info and record.exc_info[0]:
                 record.exc_text = redactor.text("".join(traceback.format_exception(*record.exc_info)).rstrip())
                 record.exc_info = None

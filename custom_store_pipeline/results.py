@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import UnusableDataError
-from custom_store_pipeline.formats import DATAFRAME, decode
+from custom_store_pipeline.formats import DATAFRAME, check_kinds, decode
 from custom_store_pipeline.frames import arrow_to_pandas, index_as_columns, join_chunks, records_to_pandas
 
 if TYPE_CHECKING:
@@ -162,15 +162,19 @@ def _closing(data: Any, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame
 
 def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFrame]:
     header: list[Any] | None = None
+    kinds: dict[str, str] = {}
     try:
         for item in _all_of(items):
             frame = _whole(item)
             if frame is not None:
                 yield frame
+            elif isinstance(item, bytes | str) and not item.strip():
+                continue  # an empty last piece, say
             elif _is_decodable(item):
                 for chunk in _decoded(item, data_format):
                     if data_format.name == "csv" and isinstance(item, bytes | str):
                         header = _same_header(header, list(chunk.columns))
+                        check_kinds(chunk, kinds)
                     yield chunk
             else:
                 raise UnusableDataError(_not_data("yielded", item))

@@ -107,6 +107,10 @@ class StoreDriver:
         found = load_driver_class(self._projects_dir, self._project, self._file_name, method, redactor)
         driver = _call(found, failure, f"{found.__name__}()", redactor)
         try:
+            if not callable(_call(lambda: getattr(driver, method, None), failure, found.__name__, redactor)):
+                raise DriverSignatureError(
+                    f"{found.__name__} of '{self._project}/{self._file_name}' has no {method}; add it"
+                )
             yield driver
         except BaseException:
             # What went wrong first is what the user needs to know, not that closing failed after it.
@@ -125,17 +129,27 @@ class StoreDriver:
 
 def _pushed(push: Callable[..., Any], config: dict[str, Any], entity: str, data: Any, deletes: Any) -> Any:
     """Calls a driver's push; ``deletes_df`` is optional for drivers as long as there are no deletes."""
-    arguments: tuple[Any, ...] = (config, entity, data, None if deletes is None else deletes.copy(deep=False))
-    try:
-        inspect.signature(push).bind(*arguments)
-    except TypeError:
-        if deletes is not None:
-            raise DriverSignatureError(
-                f"there are {len(deletes)} rows to delete, and '{push.__name__}' does not take them; "
-                "add the argument deletes_df=None, and delete these rows"
-            ) from None
-        arguments = arguments[:3]
-    return push(*arguments)
+    # A decorator decides itself what it takes, whatever it wraps.
+    signature = inspect.signature(push, follow_wrapped=False)
+    deletes = None if deletes is None else deletes.copy(deep=False)
+    for arguments, by_name in (
+        ((config, entity, data, deletes), {}),
+        ((config, entity, data), {"deletes_df": deletes}),
+        *([((config, entity, data), {})] if deletes is None else []),
+    ):
+        try:
+            signature.bind(*arguments, **by_name)
+        except TypeError:
+            continue
+        return push(*arguments, **by_name)
+    if deletes is None:
+        raise DriverSignatureError(
+            f"'{push.__name__}{signature}' cannot be called with (config, entity, data, deletes_df)"
+        )
+    raise DriverSignatureError(
+        f"there are {len(deletes)} rows to delete, and '{push.__name__}' does not take them; "
+        "add the argument deletes_df=None, and delete these rows"
+    )
 
 
 def _close(driver: Any) -> None:

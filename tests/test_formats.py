@@ -16,6 +16,9 @@ from custom_store_pipeline.formats import FORMATS, decode, unknown_options
 FRAME = pd.DataFrame({"id": [1, 2], "name": ["ä", "007"]})
 
 
+FOOTER = {"skipfooter": 0, "engine": "python"}
+
+
 def encoded(name: str) -> bytes:
     buffer = io.BytesIO()
     write = {
@@ -162,7 +165,7 @@ def test_a_separator_of_several_characters_is_fine() -> None:
     assert frame.to_dict("records") == [{"a": 1, "b": 2}]
 
 
-@pytest.mark.parametrize("options", [{"index_col": "id"}, {"index_col": 0}, {"engine": "pyarrow"}])
+@pytest.mark.parametrize("options", [{"index_col": "id"}, {"index_col": 0}, {"engine": "pyarrow"}, FOOTER])
 def test_indexes_and_engines_change_nothing(options: dict) -> None:
     (frame,) = decode("id,x\n1,a\n", "csv", options)
 
@@ -199,3 +202,8 @@ def test_data_in_another_format_is_named_with_the_format(tmp_path: Path, name: s
 def test_a_path_that_is_not_there_is_no_matter_of_the_format(tmp_path: Path) -> None:
     with pytest.raises(UndecodableDataError, match="FileNotFoundError: .*; return the path of a file"):
         list(decode(tmp_path / "none.csv", "csv", {}))
+
+
+def test_booleans_are_no_numbers() -> None:
+    with pytest.raises(UnusableDataError, match="the column 'a' is booleans at first and numbers later"):
+        list(decode("a\nTrue\n5\n", "csv", {"chunksize": 1}))

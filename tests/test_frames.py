@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -51,3 +52,25 @@ def test_columns_of_the_same_name_are_joined_as_they_are() -> None:
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
 
     assert join_chunks([twice, twice]).to_numpy().tolist() == [[1, 2], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(np.int64(2**60 + 1), "Int64"), (2**64 - 1, "UInt64"), (2**70, "object"), (True, "object")]
+)
+def test_integers_of_any_make_keep_their_digits_beside_a_gap(value: object, kind: str) -> None:
+    column = records_to_pandas([{"a": value}, {"a": None}])["a"]
+
+    assert column[0] == value
+    assert str(column.dtype) == kind
+
+
+def test_integers_are_joined_with_a_chunk_of_missing_dates() -> None:
+    frame = join_chunks([pd.DataFrame({"a": pd.to_datetime([None])}), pd.DataFrame({"a": [BIG]})])
+
+    assert frame["a"][1] == BIG
+
+
+def test_nested_columns_of_the_same_name_are_left_as_they_are() -> None:
+    table = pa.table([pa.array([[1]]), pa.array([[2]])], names=["a", "a"])
+
+    assert arrow_to_pandas(table).shape == (1, 2)

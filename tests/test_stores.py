@@ -360,3 +360,38 @@ def test_data_that_cannot_be_decoded_names_driver_entity_and_format(projects: Pr
     ):
         in_one_piece(pulled)
     assert not raised.value.terminal
+
+
+TAKING_DELETES = {
+    "by name only": "def push_data(self, c, e, df, *, deletes_df=None): return {'deletes': len(deletes_df)}",
+    "by keywords": "def push_data(self, c, e, df, **more): return {'deletes': len(more['deletes_df'])}",
+    "bound in the constructor": "def __init__(self): self.push_data = lambda c, e, df, d: {'deletes': len(d)}",
+    "a property": "push_data = property(lambda self: lambda c, e, df, d: {'deletes': len(d)})",
+    "by attribute access": "def __getattr__(self, name): return lambda c, e, df, d: {'deletes': len(d)}",
+    "decorated": "@with_connection\n    def push_data(self, connection, c, e, df, d): return {'deletes': len(d)}",
+}
+DECORATOR = """import functools
+def with_connection(f):
+    @functools.wraps(f)
+    def wrapper(self, c, e, df, deletes_df=None):
+        return f(self, "connection", c, e, df, deletes_df)
+    return wrapper
+"""
+
+
+@pytest.mark.parametrize("method", TAKING_DELETES.values(), ids=TAKING_DELETES.keys())
+def test_deletes_reach_drivers_however_they_take_them(projects: ProjectsFolder, method: str) -> None:
+    text = f"{DECORATOR}\nclass OddDriver:\n    {method}\n    def close(self): ..."
+    projects.driver("odd_driver", text)
+    store = StoreDriver(projects.path, "shop", "odd_driver")
+
+    status = store.push({}, "items", read_pulled(([{"id": 1}], [{"id": 2}]), DataFormat()), REDACTOR)
+
+    assert status.metadata == {"deletes": 1}
+
+
+def test_a_method_that_is_not_there_after_all(projects: ProjectsFolder) -> None:
+    projects.driver("odd_driver", "from types import SimpleNamespace as Base\nclass OddDriver(Base): ...")
+
+    with pytest.raises(DriverSignatureError, match="OddDriver of 'shop/odd_driver' has no pull_data; add it"):
+        pull(StoreDriver(projects.path, "shop", "odd_driver"), "items")

@@ -136,7 +136,7 @@ class Store(Section):
     file_name: Annotated[Text, AfterValidator(_file_name)]
     project_name: Annotated[Text, AfterValidator(_identifier)] | None = None
     name: Annotated[Text, AfterValidator(_not_from_the_environment)] | None = None
-    args: dict[str, Any] = {}
+    args: dict[Any, Any] = {}
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 # Far beyond what people write; an alias that holds itself, or aliases of aliases of aliases, get here at once.
 _DEEPEST = 50
-_MOST_NODES = 250_000
+_MOST_NODES = 1_000_000
 _TOO_DEEP = "values are nested too deeply, or aliases refer to each other without end; unfold them"
 
 
@@ -54,17 +54,18 @@ def _check_depth(text: str) -> None:
             raise _refused(_TOO_DEEP, event.start_mark)
 
 
-def _check_nodes(root: yaml.Node) -> None:
+def _check_nodes(root: yaml.Node, text: str) -> None:
     """Refuses keys that stand twice (YAML keeps the last: half of what was written would be gone), and endless nesting.
 
     On the nodes as they are written: merge keys (``<<``) may repeat keys.
     """
     seen = 0
+    most = max(_MOST_NODES, len(text))  # without aliases there cannot be more nodes than characters
     waiting = [(root, 1)]
     while waiting:
         node, depth = waiting.pop()
         seen += 1
-        if depth > _DEEPEST or seen > _MOST_NODES:
+        if depth > _DEEPEST or seen > most:
             raise _refused(_TOO_DEEP, node.start_mark)
         if isinstance(node, yaml.MappingNode):
             _check_keys(node)
@@ -76,7 +77,7 @@ def _check_nodes(root: yaml.Node) -> None:
 def _check_keys(node: yaml.MappingNode) -> None:
     first: dict[str, yaml.Node] = {}
     for key, _ in node.value:
-        if isinstance(key, yaml.ScalarNode):
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
             other = first.setdefault(key.value, key)
             if other is not key:
                 line = other.start_mark.line + 1
@@ -144,7 +145,7 @@ def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
             node = loader.get_single_node()
             if node is None:
                 return text, None, ()
-            _check_nodes(node)
+            _check_nodes(node, text)
             item = _child(node, "mappings")
             items = item[1].value if item and isinstance(item[1], yaml.SequenceNode) else []
             return text, loader.construct_document(node), tuple(found.start_mark.line + 1 for found in items)

@@ -12,7 +12,7 @@ from typing import Any
 
 from custom_store_pipeline.drivers.failures import reason_of, traceback_of
 from custom_store_pipeline.drivers.source import DRIVER_FOLDER, check_driver, find_driver
-from custom_store_pipeline.errors import DriverImportError, DriverNotFoundError, DriverSignatureError
+from custom_store_pipeline.errors import DriverImportError, DriverNotFoundError
 from custom_store_pipeline.redaction import Redactor
 
 # Python's import lock is per module; this one is for the packages that are made by hand.
@@ -34,7 +34,7 @@ def load_driver_class(projects_dir: Path, project: str, file_name: str, method: 
 
     Raises:
         DriverNotFoundError: no such project, file or class.
-        DriverSignatureError: the method is missing or takes other arguments.
+        DriverSignatureError: the source shows that the method is missing or takes other arguments.
         DriverImportError: the module raised; with its own traceback.
     """
     driver = find_driver(projects_dir, project, file_name)
@@ -50,8 +50,6 @@ def load_driver_class(projects_dir: Path, project: str, file_name: str, method: 
             raise DriverNotFoundError(
                 f"'{driver.class_name}' in {driver.shown} is not a class; define it with a class statement"
             )
-        if not callable(getattr(found, method, None)):
-            raise DriverSignatureError(f"class {driver.class_name} in {driver.shown} has no method '{method}'; add it")
         return found
     # Raised outside of the handler, so that the driver's exception, with what it may hold, is not its context.
     raise DriverImportError(f"{driver.shown} cannot be imported: {reason}", trace)

@@ -114,7 +114,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
         )
     own = classes[driver.class_name]
     methods, all_known = _methods(own, classes)
-    all_known = all_known and not _is_changed_later(tree, own.name)
+    all_known = all_known and not _may_gain_methods(tree)
     place = f"{where}:{own.lineno}: class {own.name}"
     if method not in methods and all_known:
         misspelt = difflib.get_close_matches(method, methods.keys() - SIGNATURES.keys(), n=1)
@@ -211,15 +211,16 @@ def _methods(own: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[dict[
     return methods, all_known
 
 
-def _is_changed_later(tree: ast.Module, class_name: str) -> bool:
-    """``ApiStoreDriver.pull_data = …`` after the class."""
-    return any(
-        isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == class_name
-        for node in ast.walk(tree)
-    )
+def _may_gain_methods(tree: ast.Module) -> bool:
+    """``ApiStoreDriver.pull_data = …`` after the class, ``self.pull_data = …`` in it, or ``setattr(…)`` anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in SIGNATURES:
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+            return True
+        if isinstance(node, ast.FunctionDef) and node.name in ("__getattr__", "__getattribute__"):
+            return True
+    return False
 
 
 def _check_arguments(function: _Function, name: str, signature: str, place: str) -> None:

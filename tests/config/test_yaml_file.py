@@ -96,3 +96,17 @@ def test_aliases_of_aliases_are_refused_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="aliases refer to each other without end"):
         read(tmp_path / "x.yaml", "\n".join(lines))
+
+
+def test_large_files_are_fine(tmp_path: Path) -> None:
+    numbers = ", ".join(map(str, range(260_000)))
+    shared = "a: &a [" + ", ".join(["x"] * 3_000) + "]\nb: [" + ", ".join(["*a"] * 100) + "]\n"
+
+    assert len(read(tmp_path / "x.yaml", f"a: [{numbers}]").content["a"]) == 260_000
+    assert len(read(tmp_path / "x.yaml", shared).content["b"]) == 100
+
+
+def test_several_anchors_may_be_merged(tmp_path: Path) -> None:
+    text = "x: &x {a: 1}\ny: &y {b: 2}\nz:\n  <<: *x\n  <<: *y\n"
+
+    assert read(tmp_path / "x.yaml", text).content["z"] == {"a": 1, "b": 2}
