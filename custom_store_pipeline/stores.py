@@ -107,10 +107,7 @@ class StoreDriver:
         found = load_driver_class(self._projects_dir, self._project, self._file_name, method, redactor)
         driver = _call(found, failure, f"{found.__name__}()", redactor)
         try:
-            if not callable(_call(lambda: getattr(driver, method, None), failure, found.__name__, redactor)):
-                raise DriverSignatureError(
-                    f"{found.__name__} of '{self._project}/{self._file_name}' has no {method}; add it"
-                )
+            _call(lambda: self._check_method(driver, method), failure, found.__name__, redactor)
             yield driver
         except BaseException:
             # What went wrong first is what the user needs to know, not that closing failed after it.
@@ -125,6 +122,12 @@ class StoreDriver:
         except PushError as error:
             # What a driver writes when it closes may be missing, but sending all rows again may double the others.
             raise PushError(str(error), error.driver_traceback, terminal=True) from None
+
+    def _check_method(self, driver: Any, method: str) -> None:
+        """For methods that the source could not tell: set in the constructor, inherited, made by a decorator."""
+        if not callable(getattr(driver, method, None)):
+            where = f"{type(driver).__name__} of '{self._project}/{self._file_name}'"
+            raise DriverSignatureError(f"{where} has no {method}; add it")
 
 
 def _pushed(push: Callable[..., Any], config: dict[str, Any], entity: str, data: Any, deletes: Any) -> Any:
@@ -143,9 +146,8 @@ def _pushed(push: Callable[..., Any], config: dict[str, Any], entity: str, data:
             continue
         return push(*arguments, **by_name)
     if deletes is None:
-        raise DriverSignatureError(
-            f"'{push.__name__}{signature}' cannot be called with (config, entity, data, deletes_df)"
-        )
+        called = "(config, entity, data, deletes_df)"
+        raise DriverSignatureError(f"'{push.__name__}{signature}' cannot be called as it will be, with {called}")
     raise DriverSignatureError(
         f"there are {len(deletes)} rows to delete, and '{push.__name__}' does not take them; "
         "add the argument deletes_df=None, and delete these rows"
