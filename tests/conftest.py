@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -49,8 +50,8 @@ class ProjectsFolder:
         self.driver("sqlite_store_driver", source.read_text(), project)
         return self.root / "target.db"
 
-    def definitions(self, **kwargs: object) -> dg.Definitions:
-        return build_definitions(self.path, **kwargs)  # type: ignore[arg-type]
+    def definitions(self, **kwargs: Any) -> dg.Definitions:
+        return build_definitions(self.path, **kwargs)
 
     def instance(self) -> dg.DagsterInstance:
         return dg.DagsterInstance.local_temp(str(self.home))
@@ -102,10 +103,10 @@ class Run:
         return "\n".join(part for error in errors for part in _messages(error))
 
 
-def _messages(error: object) -> Iterator[str]:
+def _messages(error: Any) -> Iterator[str]:
     while error is not None:
-        yield error.message  # type: ignore[attr-defined]
-        error = error.cause  # type: ignore[attr-defined]
+        yield error.message
+        error = error.cause
 
 
 def run_cli(
