@@ -117,13 +117,11 @@ def _whole(data: Any) -> pd.DataFrame | None:
 
 def _table(data: Any, what: str) -> pd.DataFrame:
     """A small table (deletes) in one piece."""
-    import pandas as pd
-
     frame = _whole(data)
     if frame is not None:
         return frame
     if hasattr(data, "__arrow_c_stream__"):
-        return pd.concat(list(_arrow(data)), ignore_index=True)
+        return join_chunks(list(_arrow(data)))
     raise UnusableDataError(
         f"returned {what} of the type {type(data).__name__}; "
         "accepted are a DataFrame, an Arrow table, a list of dicts, and None"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from custom_store_pipeline.config.environment import Resolution, resolve
@@ -66,11 +65,11 @@ def driver_config(mapping: LoadedMapping, side: Side, primary_keys: tuple[str, .
     }
 
 
-def redactor_of(mapping: LoadedMapping, environment: Mapping[str, str] | None = None) -> Redactor:
+def redactor_of(mapping: LoadedMapping) -> Redactor:
     """Masks the secrets of both of the mapping's stores, as the environment has them now."""
     resolution = Resolution()
     passwords: set[str] = set()
     for side in SIDES:
-        store = resolve(mapping.document[side]["store"], os.environ if environment is None else environment, resolution)
+        store = resolve(mapping.document[side]["store"], os.environ, resolution)
         passwords |= passwords_in_urls(store)
     return Redactor(resolution.secrets | passwords)

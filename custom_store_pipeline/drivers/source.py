@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
     """
     where = driver.shown
     try:
-        tree = ast.parse(driver.path.read_bytes(), filename=str(driver.path))
+        tree = _parsed(driver.path.read_bytes())
     except (RecursionError, MemoryError, OSError) as error:
         raise DriverNotFoundError(f"{where} cannot be read: {type(error).__name__}; mend the driver's file") from None
     except (SyntaxError, ValueError) as error:
@@ -135,6 +136,12 @@ def source_digest(driver: DriverSource) -> str:
     return digest.hexdigest()
 
 
+@functools.lru_cache(maxsize=256)
+def _parsed(source: bytes) -> ast.Module:
+    """The syntax tree, which is only read: each mapping and each call of a driver asks for the same few files."""
+    return ast.parse(source)
+
+
 def _with_helpers(path: Path) -> set[Path]:
     found: set[Path] = set()
     waiting = [path]
@@ -144,7 +151,7 @@ def _with_helpers(path: Path) -> set[Path]:
             continue
         found.add(current)
         try:
-            tree = ast.parse(current.read_bytes())
+            tree = _parsed(current.read_bytes())
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
             continue
         for node in ast.walk(tree):
