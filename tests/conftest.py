@@ -19,6 +19,27 @@ from custom_store_pipeline.definitions import build_definitions
 CHECKOUT = Path(__file__).parent.parent
 
 
+SOURCE = """
+    class ItemsStoreDriver:
+        def pull_data(self, mapping_config, entity):
+            return [{"id": 1, "name": entity}, {"id": 2, "name": "ü"}]
+"""
+
+MAPPING = """
+    mappings:
+      - mapping:
+          from:
+            store: {{type: custom, file_name: items_store_driver}}
+            entity: {{include: {include}, primary_keys: [id]}}
+          to: {{file_name: sqlite_store_driver, args: {{path: target.db}}}}
+          {more}
+"""
+
+
+def mapping(include: str = "[items]", more: str = "") -> str:
+    return MAPPING.format(include=include, more=more)
+
+
 class ProjectsFolder:
     """A scratch `projects/` folder with drivers and mappings, and ways to run it."""
 
@@ -53,16 +74,13 @@ class ProjectsFolder:
     def definitions(self, **kwargs: Any) -> dg.Definitions:
         return build_definitions(self.path, **kwargs)
 
-    def instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.local_temp(str(self.home))
-
-    def materialize(self, *keys: str, instance: dg.DagsterInstance | None = None, **kwargs: object) -> Run:
+    def materialize(self, *keys: str, **kwargs: object) -> Run:
         """Materialises some assets (`shop/sqlite_store_driver/items`), by default all, in this process."""
         definitions = self.definitions(**kwargs)
         job = definitions.resolve_implicit_global_asset_job_def()
         selection = [dg.AssetKey(key.split("/")) for key in keys] or None
-        with instance or dg.DagsterInstance.ephemeral() as used:
-            result = job.execute_in_process(instance=used, asset_selection=selection, raise_on_error=False)
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False)
             return Run(result)
 
     def dagster(self, *arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -134,3 +152,12 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectsFolder:
     monkeypatch.delenv("DAGSTER_HOME")
     monkeypatch.delenv("CUSTOM_STORE_PROJECTS_DIR", raising=False)
     return ProjectsFolder(tmp_path)
+
+
+@pytest.fixture
+def shop(projects: ProjectsFolder) -> ProjectsFolder:
+    """A projects folder with one mapping of one entity, `items`, into SQLite."""
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping())
+    return projects

@@ -10,27 +10,7 @@ import time
 import dagster as dg
 import pytest
 
-from tests.conftest import ProjectsFolder
-
-SOURCE = """
-    class ItemsStoreDriver:
-        def pull_data(self, mapping_config, entity):
-            return [{"id": 1, "name": entity}, {"id": 2, "name": "ü"}]
-"""
-
-MAPPING = """
-    mappings:
-      - mapping:
-          from:
-            store: {{type: custom, file_name: items_store_driver}}
-            entity: {{include: {include}, primary_keys: [id]}}
-          to: {{file_name: sqlite_store_driver, args: {{path: target.db}}}}
-          {more}
-"""
-
-
-def mapping(include: str = "[items]", more: str = "") -> str:
-    return MAPPING.format(include=include, more=more)
+from tests.conftest import SOURCE, ProjectsFolder, mapping
 
 
 def table(projects: ProjectsFolder, name: str) -> list[tuple]:

@@ -8,8 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from custom_store_pipeline.cli import main
-from tests.conftest import ProjectsFolder, run_cli
-from tests.test_assets import SOURCE, mapping
+from tests.conftest import SOURCE, ProjectsFolder, mapping, run_cli
 
 
 def run(*arguments: str) -> Result:

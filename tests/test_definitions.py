@@ -10,8 +10,7 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline.errors import ConfigurationError
-from tests.conftest import ProjectsFolder
-from tests.test_assets import SOURCE, mapping
+from tests.conftest import SOURCE, ProjectsFolder
 
 PAGE = """
 mappings:
@@ -62,14 +61,6 @@ def test_the_yaml_of_custom_store_driver_md_runs_as_it_stands(projects: Projects
     metadata = run.metadata["shop/sqlite_store_driver/items"]
     assert metadata["dagster/row_count"] == 1
     assert [column.name for column in metadata["dagster/column_schema"].columns] == ["id", "name"]
-
-
-@pytest.fixture
-def shop(projects: ProjectsFolder) -> ProjectsFolder:
-    projects.driver("items_store_driver", SOURCE)
-    projects.sqlite()
-    projects.mapping(mapping())
-    return projects
 
 
 def test_a_projects_folder_anywhere_on_disk_runs(shop: ProjectsFolder) -> None:

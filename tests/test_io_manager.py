@@ -9,16 +9,7 @@ import pandas as pd
 import pytest
 
 from custom_store_pipeline.definitions import build_definitions
-from tests.conftest import ProjectsFolder
-from tests.test_assets import SOURCE, mapping
-
-
-@pytest.fixture
-def shop(projects: ProjectsFolder) -> ProjectsFolder:
-    projects.driver("items_store_driver", SOURCE)
-    projects.sqlite()
-    projects.mapping(mapping())
-    return projects
+from tests.conftest import ProjectsFolder, mapping
 
 
 @dg.asset(
