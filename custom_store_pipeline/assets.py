@@ -13,6 +13,7 @@ from custom_store_pipeline.drivers.source import source_digest
 from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
+from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
 from custom_store_pipeline.steps import build_step
 from custom_store_pipeline.stores import StoreDriver
@@ -86,12 +87,16 @@ def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefi
     size = mapping.config.entities_per_step
     version = _code_version(mapping, projects)
     references = _code_references(mapping, projects)
+    partitions = partitions_of(mapping)
     for number, start in enumerate(range(0, len(mapping.entities), size), start=1):
         # Every step has a number: where Dagster splits a step to break a circle it appends "_2", which without a number
         # would be the name of the step of a mapping called so.
         name = dagster_identifier(mapping.project, mapping.name, str(number))
         specs = {
-            dagster_identifier("to", entity.target_name): (entity, _spec(mapping, entity, version, references))
+            dagster_identifier("to", entity.target_name): (
+                entity,
+                _spec(mapping, entity, version, references, partitions),
+            )
             for entity in mapping.entities[start : start + size]
         }
         yield build_step(name, mapping, specs)
@@ -99,18 +104,34 @@ def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefi
 
 def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
     """The mapping's schedule, if it has one. It is on from the start: the YAML says that it is to run."""
-    if mapping.config.schedule:
-        yield dg.ScheduleDefinition(
-            name=dagster_identifier(mapping.project, mapping.name, "schedule"),
-            cron_schedule=mapping.config.schedule,
-            execution_timezone=mapping.config.timezone,
-            target=dg.AssetSelection.assets(*(entity.target_key for entity in mapping.entities)),
-            default_status=dg.DefaultScheduleStatus.RUNNING,
-        )
+    if not mapping.config.schedule:
+        return
+    partitions = partitions_of(mapping)
+
+    def requests(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        if partitions is None:
+            return [dg.RunRequest()]
+        return [
+            dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M%z} {key}", partition_key=key)
+            for key in scheduled_partitions(partitions, context.scheduled_execution_time)
+        ]
+
+    yield dg.ScheduleDefinition(
+        name=dagster_identifier(mapping.project, mapping.name, "schedule"),
+        cron_schedule=mapping.config.schedule,
+        execution_timezone=mapping.config.timezone,
+        target=dg.AssetSelection.assets(*(entity.target_key for entity in mapping.entities)),
+        execution_fn=requests,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
 
 
 def _spec(
-    mapping: LoadedMapping, entity: Entity, version: str, references: dg.CodeReferencesMetadataValue
+    mapping: LoadedMapping,
+    entity: Entity,
+    version: str,
+    references: dg.CodeReferencesMetadataValue,
+    partitions: dg.PartitionsDefinition[str] | None,
 ) -> dg.AssetSpec:
     settings = mapping.config
     return dg.AssetSpec(
@@ -123,6 +144,7 @@ def _spec(
         tags=settings.tags,
         kinds={_kind(mapping, "to")},
         metadata={"dagster/code_references": references},
+        partitions_def=partitions,
     )
 
 

@@ -17,6 +17,11 @@
     │   ├── UnusableDataError             pull_data returned something that is no data
     │   ├── PushReportedFailureError      push_data returned False, or a status that says "failed"
     │   └── MissingExtraError             a format needs a package of an extra that is not installed
+    ├── StateError                        what is remembered between runs cannot be told, used or kept
+    │   ├── WatermarkError                an offset column is missing, or its values have no order
+    │   ├── UnusableKeysError             primary keys are missing, null or double
+    │   ├── TooManyDeletesError           more would be deleted than max_delete_fraction allows
+    │   └── StateStorageError             CUSTOM_STORE_STATE_URL or the disk cannot be read or written
     ├── EntityTimeoutError                an entity ran past the mapping's timeout
     ├── EntitiesFailedError               the summary of a step in which entities failed
     └── TerminalError                     raised by drivers: trying again is of no use
@@ -134,6 +139,26 @@ class PushReportedFailureError(ResultError):
 
 class MissingExtraError(ResultError):
     """A data format needs a package that belongs to an extra that is not installed."""
+
+
+class StateError(CustomStoreError):
+    """What is remembered of an entity between runs cannot be told, used or kept."""
+
+
+class WatermarkError(StateError):
+    """An offset column is missing, its values have no order, or they cannot be remembered."""
+
+
+class UnusableKeysError(StateError):
+    """Deletions are looked for, and the primary keys are missing, null, double or cannot be compared."""
+
+
+class TooManyDeletesError(StateError):
+    """More of the known keys would be deleted than ``max_delete_fraction`` allows."""
+
+
+class StateStorageError(StateError):
+    """``CUSTOM_STORE_STATE_URL``, or the disk, cannot be read or written."""
 
 
 class EntityTimeoutError(CustomStoreError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.driver_config import driver_config, redactor_of
+from custom_store_pipeline.config.driver_config import RunValues, driver_config, redactor_of
 from custom_store_pipeline.config.loading import Entity, LoadedMapping, Side
 from custom_store_pipeline.config.models import NO_RETRIES
 from custom_store_pipeline.errors import (
@@ -50,35 +50,50 @@ class CustomStoreIOManager(dg.IOManager):
         self._uses = uses
 
     def pull(
-        self, mapping: LoadedMapping, entity: Entity, run_id: str, redactor: Redactor
+        self, mapping: LoadedMapping, entity: Entity, run: RunValues, redactor: Redactor
     ) -> AbstractContextManager[PulledData]:
         """Opens the data of an entity of a mapping that reads from this store.
 
         Raises:
             CustomStoreError: see :meth:`~custom_store_pipeline.stores.StoreDriver.pull`.
         """
-        return self._pull(mapping, "from", entity.name, entity.primary_keys, run_id, redactor)
+        return self._pull(mapping, "from", entity, run, redactor)
+
+    def pull_keys(
+        self, mapping: LoadedMapping, entity: Entity, run: RunValues, redactor: Redactor
+    ) -> AbstractContextManager[PulledData]:
+        """Opens the primary keys of all rows that an entity has in this store.
+
+        Raises:
+            CustomStoreError: see :meth:`~custom_store_pipeline.stores.StoreDriver.pull`.
+        """
+        config = driver_config(mapping, "from", entity, run)
+        return self._driver.pull(config, entity.name, _decoding(mapping), redactor, "pull_keys")
+
+    def can_pull_keys(self, redactor: Redactor) -> bool:
+        """Whether the store's driver has ``pull_keys``."""
+        return self._driver.can("pull_keys", redactor)
 
     def push(
-        self, mapping: LoadedMapping, entity: Entity, pulled: PulledData, run_id: str, redactor: Redactor
+        self, mapping: LoadedMapping, entity: Entity, pulled: PulledData, run: RunValues, redactor: Redactor
     ) -> PushStatus:
         """Writes an entity of a mapping that writes to this store.
 
         Raises:
             CustomStoreError: see :meth:`~custom_store_pipeline.stores.StoreDriver.push`.
         """
-        config = driver_config(mapping, "to", entity.primary_keys, run_id)
+        config = driver_config(mapping, "to", entity, run)
         return self._driver.push(config, entity.target_name, pulled, redactor)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The entity that a hand-written asset depends on, as one DataFrame."""
         mapping, side, entity = self._use_for(tuple(context.asset_key.path), "from")
-        name = entity.name if side == "from" else entity.target_name
         redactor = redactor_of(mapping)
+        run_id = _run_id(context)
         with (
             redacted_output(redactor),
             _explained(context.log.error),
-            self._pull(mapping, side, name, entity.primary_keys, _run_id(context), redactor) as pulled,
+            self._pull(mapping, side, entity, RunValues(run_id, run_id), redactor) as pulled,
         ):
             return in_one_piece(pulled)
 
@@ -93,7 +108,8 @@ class CustomStoreIOManager(dg.IOManager):
         who = f"the asset {context.asset_key.to_user_string()}"
 
         def push(_: Entity, pulled: PulledData) -> PushStatus:
-            config = {**driver_config(mapping, side, entity.primary_keys, context.run_id), "write_mode": "overwrite"}
+            run = RunValues(context.run_id, context.run_id)
+            config = {**driver_config(mapping, side, entity, run), "write_mode": "overwrite"}
             return self._driver.push(config, name, pulled, redactor)
 
         with redacted_output(redactor), _explained(context.log.error):
@@ -109,12 +125,12 @@ class CustomStoreIOManager(dg.IOManager):
         context.add_output_metadata(metadata_of(outcome, redactor))
 
     def _pull(
-        self, mapping: LoadedMapping, side: Side, name: str, keys: tuple[str, ...], run_id: str, redactor: Redactor
+        self, mapping: LoadedMapping, side: Side, entity: Entity, run: RunValues, redactor: Redactor
     ) -> AbstractContextManager[PulledData]:
-        data_format = mapping.config.from_.data_format
         # data_format belongs to the source; a store that is only written to by mappings gives DataFrames.
-        decoding = DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat()
-        return self._driver.pull(driver_config(mapping, side, keys, run_id), name, decoding, redactor)
+        decoding = _decoding(mapping) if side == "from" else DataFormat()
+        name = entity.name if side == "from" else entity.target_name
+        return self._driver.pull(driver_config(mapping, side, entity, run), name, decoding, redactor)
 
     def _use_for(self, key: tuple[str, ...], prefer: Side) -> tuple[LoadedMapping, Side, Entity]:
         """The mapping whose settings of this store serve an asset key, and the entity."""
@@ -138,6 +154,11 @@ class CustomStoreIOManager(dg.IOManager):
 def io_manager_key(mapping: LoadedMapping, side: Side) -> str:
     """The resource key of a store's I/O manager, such as ``blog__sqlite_store_driver``."""
     return dagster_identifier(mapping.store_project(side), mapping.store(side).label)
+
+
+def _decoding(mapping: LoadedMapping) -> DataFormat:
+    data_format = mapping.config.from_.data_format
+    return DataFormat(data_format.type, data_format.options)
 
 
 def _run_id(context: dg.InputContext) -> str:

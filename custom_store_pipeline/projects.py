@@ -12,8 +12,6 @@ from custom_store_pipeline.drivers.source import DriverSource, check_driver, fin
 from custom_store_pipeline.errors import DriverError, Problem
 from custom_store_pipeline.formats import missing_extra, unknown_options
 
-METHOD_OF_SIDE: dict[Side, str] = {"from": "pull_data", "to": "push_data"}
-
 
 @dataclass(frozen=True)
 class BrokenFile:
@@ -95,11 +93,11 @@ def driver_of(folder: Path, mapping: LoadedMapping, side: Side) -> DriverSource:
 
 
 def _check_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> Iterator[Problem]:
-    known: dict[tuple[str, str, Side], str] = {}
+    known: dict[tuple[str, str, tuple[str, ...]], str] = {}
     for mapping in mappings:
         for side in SIDES:
             store = mapping.store(side)
-            driver = (mapping.store_project(side), store.file_name, side)
+            driver = (mapping.store_project(side), store.file_name, _methods(mapping, side))
             if driver not in known:
                 known[driver] = _driver_problem(folder, mapping, side)
             if known[driver]:
@@ -108,9 +106,18 @@ def _check_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> Iterator[
                 yield mapping.problem((side, "store", key), known[driver])
 
 
+def _methods(mapping: LoadedMapping, side: Side) -> tuple[str, ...]:
+    """The methods that the mapping cannot do without."""
+    if side == "to":
+        return ("push_data",)
+    finds_deletions = mapping.config.load_type == "incremental" and mapping.config.delete_type == "keys"
+    return ("pull_data", "pull_keys") if finds_deletions else ("pull_data",)
+
+
 def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side) -> str:
     try:
-        check_driver(driver_of(folder, mapping, side), METHOD_OF_SIDE[side])
+        for method in _methods(mapping, side):
+            check_driver(driver_of(folder, mapping, side), method)
     except DriverError as error:
         return str(error)
     return ""

@@ -28,7 +28,8 @@ class Pulled:
         data: anything that ``pull_data`` may return as data.
         deletes: the rows to delete in the target, as a DataFrame, an Arrow table or a list of dicts; None for none.
         metadata: values to show on the materialisation in Dagster.
-        state: reserved for incremental loads; not supported yet.
+        state: whatever the driver wants to know next time (dicts, lists, texts, numbers, dates, times); with
+            ``load_type: incremental`` it comes back as ``config["state"]``. None leaves what is remembered as it is.
     """
 
     data: Any
@@ -54,12 +55,14 @@ class PulledData:
         chunks: the data chunk by chunk, to be consumed once; None when it is in one piece.
         deletes: the rows to delete, or None when there are none.
         metadata: the driver's own values for the materialisation.
+        state: what the driver wants to know next time; complete when the last chunk has been taken.
     """
 
     frame: pd.DataFrame | None
     chunks: Iterator[pd.DataFrame] | None
     deletes: pd.DataFrame | None
     metadata: Mapping[str, Any]
+    state: Any = None
 
 
 def read_pulled(returned: Any, data_format: DataFormat) -> PulledData:
@@ -74,14 +77,12 @@ def read_pulled(returned: Any, data_format: DataFormat) -> PulledData:
         MissingExtraError: the format's extra is not installed.
     """
     pulled = _as_pulled(returned)
-    if pulled.state is not None:
-        raise UnusableDataError("returned Pulled(state=…), and state is not supported yet; leave it out")
     deletes = None if pulled.deletes is None else _table(pulled.deletes, "deletes")
     if deletes is not None and deletes.empty:
         deletes = None
     frame = _whole(pulled.data)
     chunks = None if frame is not None else _at_least_one(_chunks(pulled.data, data_format))
-    return PulledData(frame, chunks, deletes, dict(pulled.metadata or {}))
+    return PulledData(frame, chunks, deletes, dict(pulled.metadata or {}), pulled.state)
 
 
 def in_one_piece(pulled: PulledData) -> pd.DataFrame:

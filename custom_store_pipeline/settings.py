@@ -54,5 +54,12 @@ def executor() -> str:
     return name
 
 
+def state_url() -> str | None:
+    """Where key snapshots are kept: ``CUSTOM_STORE_STATE_URL``, or a folder of ``DAGSTER_HOME``; None without both."""
+    home = os.environ.get("DAGSTER_HOME")
+    default = str(Path(home, "storage", "custom_store_state")) if home else None
+    return os.environ.get("CUSTOM_STORE_STATE_URL") or default
+
+
 def _wrong(variable: str, message: str) -> ConfigurationError:
     return ConfigurationError([Problem("environment", 0, 0, variable, message)])

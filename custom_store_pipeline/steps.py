@@ -1,20 +1,31 @@
 """One Dagster step: some entities of a mapping, pulled and pushed, each materialised as it arrives."""
 
 # No `from __future__ import annotations` here: Dagster looks at the annotation of `context` itself.
+import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from custom_store_pipeline.config.driver_config import redactor_of
-from custom_store_pipeline.config.loading import Entity, LoadedMapping
+from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping
 from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.io_manager import CustomStoreIOManager, io_manager_key
+from custom_store_pipeline.memory import StepMemory
 from custom_store_pipeline.metadata import metadata_of
 from custom_store_pipeline.names import dagster_identifier
+from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.redaction import redacted_output
+from custom_store_pipeline.results import PulledData
 from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
+
+# Many partitions in one run: each of them still has a driver call, a state and a materialisation of its own, and none
+# pays for the start of a process.
+_BACKFILLS = dg.BackfillPolicy.single_run()
 
 
 def build_step(
@@ -41,7 +52,13 @@ def build_step(
             for entity, _ in specs.values()
         },
         outs={
-            out: dg.AssetOut.from_spec(spec, is_required=False, dagster_type=dg.Any, io_manager_key=target_key)
+            out: dg.AssetOut.from_spec(
+                spec,
+                is_required=False,
+                dagster_type=dg.Any,
+                io_manager_key=target_key,
+                backfill_policy=_BACKFILLS if spec.partitions_def else None,
+            )
             for out, (_, spec) in specs.items()
         },
         internal_asset_deps={out: {dg.AssetKey(entity.source_key)} for out, (entity, _) in specs.items()},
@@ -54,9 +71,18 @@ def build_step(
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names
         entities = [entity for out, (entity, _) in specs.items() if out in selected]
-        yield from _materialize(context, mapping, entities, source, target)
+        parts = [part for entity in entities for part in _parts(entity, mapping, context)]
+        yield from _materialize(context, mapping, parts, source, target)
 
     return step
+
+
+def _parts(entity: Entity, mapping: LoadedMapping, context: dg.AssetExecutionContext) -> list[Entity]:
+    """The partitions of an entity that the run is for, or the entity itself if it has none."""
+    definition = partitions_of(mapping)
+    if definition is None:
+        return [entity]
+    return [replace(entity, partition=partition(definition, key)) for key in context.partition_keys]
 
 
 def _materialize(
@@ -66,19 +92,38 @@ def _materialize(
     source: CustomStoreIOManager,
     target: CustomStoreIOManager,
 ) -> Iterator[dg.MaterializeResult[Any]]:
+    """Transfers entities, or partitions of them.
+
+    Dagster stores a materialisation for each partition of the run when an entity's result is yielded, so that is done
+    when all its partitions have arrived. If one has not, the others are stored one by one.
+    """
     redactor = redactor_of(mapping)
-    run_id = context.run.run_id
+    memory = StepMemory(context.instance, mapping, entities, context.run.run_id, redactor, warn=context.log.warning)
 
     def transfer(entity: Entity, watch: Watch) -> Transferred:
+        run = memory.run_values(entity)
+        has_pull_keys = mapping.config.load_type == "incremental" or source.can_pull_keys(redactor)
+        pull_keys = partial(source.pull_keys, mapping, entity, run, redactor) if has_pull_keys else None
+
+        @contextlib.contextmanager
+        def pull(entity: Entity) -> Iterator[PulledData]:
+            with (
+                source.pull(mapping, entity, run, redactor) as pulled,
+                memory.recorded(entity, pulled, pull_keys, watch) as recorded,
+            ):
+                yield recorded
+
         return transfer_entity(
             entity,
-            pull=lambda entity: source.pull(mapping, entity, run_id, redactor),
-            push=lambda entity, pulled: target.push(mapping, entity, pulled, run_id, redactor),
+            pull=pull,
+            push=lambda entity, pulled: target.push(mapping, entity, pulled, run, redactor),
             retries=mapping.config.retries,
             watch=watch,
         )
 
     failed: list[FailedEntity] = []
+    arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
+    expected = Counter(entity.target_key for entity in entities)
     with redacted_output(redactor) as redact_until_the_end:
         for outcome in transfer_batch(
             entities,
@@ -93,22 +138,48 @@ def _materialize(
                 failed.append(outcome)
                 if outcome.left_behind:
                     redact_until_the_end()
-                context.log.error(f"{outcome.entity.name}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
+                context.log.error(f"{outcome.entity.label}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
             else:
+                entity = outcome.entity
                 if outcome.warning:
-                    context.log.warning(f"{outcome.entity.name}: {outcome.warning}")
-                yield dg.MaterializeResult(asset_key=outcome.entity.target_key, metadata=metadata_of(outcome, redactor))
+                    context.log.warning(f"{entity.label}: {outcome.warning}")
+                parts = arrived.setdefault(entity.target_key, {})
+                parts[entity] = {**metadata_of(outcome, redactor), **memory.metadata(entity)}
+                if len(parts) == expected[entity.target_key]:
+                    yield _result(context, parts)
+                    for part in arrived.pop(entity.target_key):
+                        memory.clean_up(part)
+    for parts in arrived.values():
+        for part, metadata in parts.items():
+            context.log_event(_materialization(part, metadata))
+            memory.clean_up(part)
     if failed:
         raise _summary(failed, len(entities))
+
+
+def _result(context: dg.AssetExecutionContext, parts: Mapping[Entity, Mapping[str, Any]]) -> dg.MaterializeResult[Any]:
+    """The result of an entity, with the metadata of each of its partitions if it has any."""
+    for part, metadata in parts.items():
+        if part.partition is None:
+            return dg.MaterializeResult(asset_key=part.target_key, metadata=metadata)
+        context.add_asset_metadata(metadata, part.target_key, part.partition.key)
+    return dg.MaterializeResult(asset_key=next(iter(parts)).target_key)
+
+
+def _materialization(part: Entity, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        part.target_key, metadata=metadata, partition=part.partition.key if part.partition else None
+    )
 
 
 def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
     """A Failure whose cause lists the reasons: Dagster prints a cause last, so they are the run's last lines."""
     headline = f"{len(failed)} of {total} entities failed"
-    failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.name for outcome in failed)}", allow_retries=False)
+    failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.label for outcome in failed)}", allow_retries=False)
     arrived = "; the others are materialised" if len(failed) < total else ""
-    reasons = "".join(f"\n  {outcome.entity.name}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
-    again = " or ".join(f'key:"{_quoted("/".join(outcome.entity.target_key))}"' for outcome in failed)
+    reasons = "".join(f"\n  {outcome.entity.label}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
+    keys = dict.fromkeys("/".join(outcome.entity.target_key) for outcome in failed)
+    again = " or ".join(f'key:"{_quoted(key)}"' for key in keys)
     failure.__cause__ = EntitiesFailedError(
         f"{headline}{arrived}. Mend what is wrong and materialise these again, with --select '{again}':{reasons}"
     )

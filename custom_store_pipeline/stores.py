@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from custom_store_pipeline.drivers.failures import reason_of, traceback_of
 from custom_store_pipeline.drivers.loading import load_driver_class
@@ -47,9 +47,23 @@ class StoreDriver:
         self._project = project
         self._file_name = file_name
 
+    def can(self, method: str, redactor: Redactor) -> bool:
+        """Whether the driver has a method that drivers may leave out.
+
+        Raises:
+            DriverError: the driver cannot be found or loaded.
+        """
+        found = load_driver_class(self._projects_dir, self._project, self._file_name, "pull_data", redactor)
+        return callable(getattr(found, method, None))
+
     @contextlib.contextmanager
     def pull(
-        self, config: dict[str, Any], entity: str, data_format: DataFormat, redactor: Redactor
+        self,
+        config: dict[str, Any],
+        entity: str,
+        data_format: DataFormat,
+        redactor: Redactor,
+        method: Literal["pull_data", "pull_keys"] = "pull_data",
     ) -> Iterator[PulledData]:
         """Pulls an entity; the driver is closed when the context ends, so chunks are to be consumed within it.
 
@@ -58,15 +72,16 @@ class StoreDriver:
             entity: the entity's name in this store.
             data_format: how raw values are decoded.
             redactor: masks the secrets in whatever is raised or returned as metadata.
+            method: ``pull_data`` for the rows, ``pull_keys`` for the primary keys of all rows.
 
         Raises:
             PullError: the driver raised; its chunks raise the same while they are consumed.
             ResultError: what it returned is no data.
             DriverError: the driver cannot be found or loaded.
         """
-        with self._instance("pull_data", PullError, redactor) as driver:
-            who = f"pull_data of '{self._project}/{self._file_name}' for '{entity}'"
-            with opened(lambda: driver.pull_data(config, entity), data_format, who, redactor) as pulled:
+        with self._instance(method, PullError, redactor) as driver:
+            who = f"{method} of '{self._project}/{self._file_name}' for '{entity}'"
+            with opened(lambda: getattr(driver, method)(config, entity), data_format, who, redactor) as pulled:
                 yield pulled
 
     def push(self, config: dict[str, Any], entity: str, pulled: PulledData, redactor: Redactor) -> PushStatus:

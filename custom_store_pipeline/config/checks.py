@@ -40,7 +40,15 @@ _BESIDE_STORE = frozenset({"data_format", "entity", "offset"})
 
 def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Finding]:
     """Everything that is wrong with a mapping whose keys and types are right."""
-    return [*_stores(config, document), *_data_format(config), *_entities(config), *_not_supported_yet(config)]
+    return [
+        *_stores(config, document),
+        *_data_format(config),
+        *_entities(config),
+        *_loads(config),
+        *_deletions(config),
+        *_partitions(config),
+        *_not_supported_yet(config),
+    ]
 
 
 def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -100,24 +108,57 @@ def _entities(config: MappingConfig) -> Iterator[Finding]:
         yield Finding(("to", "entity", "name"), message)
 
 
+def _loads(config: MappingConfig) -> Iterator[Finding]:
+    if config.load_type == "incremental" and config.write_mode == "overwrite":
+        message = (
+            "load_type is incremental and write_mode overwrite, which would leave nothing but the newest rows in the "
+            "target; use upsert (with primary_keys) or append"
+        )
+        yield Finding(("write_mode",), message)
+
+
+def _deletions(config: MappingConfig) -> Iterator[Finding]:
+    chosen = config.from_.entity
+    if config.delete_type == "keys":
+        keys = chosen.primary_keys
+        names = set(chosen.include or ()) - set(chosen.exclude)
+        without = sorted(name for name in names if not keys.get(name)) if isinstance(keys, dict) else []
+        if not keys or without:
+            of = f" of {', '.join(without)}" if without else ""
+            message = f"delete_type is keys, which compares primary keys: name those{of}, such as [id]"
+            yield Finding(("from", "entity", "primary_keys") if keys else ("delete_type",), message)
+    if config.delete_log_columns and config.delete_mode != "soft_delete":
+        message = "marks rows as deleted only with delete_mode: soft_delete; add that, or remove this"
+        yield Finding(("delete_log_columns",), message)
+    for index, log in enumerate(config.delete_log_columns):
+        if log.column in [other.column for other in config.delete_log_columns[:index]]:
+            yield Finding(
+                ("delete_log_columns", index), f"the column '{log.column}' stands twice in the list; keep one"
+            )
+
+
+def _partitions(config: MappingConfig) -> Iterator[Finding]:
+    partitions = config.partitions
+    if partitions is None:
+        return
+    if partitions.type == "static":
+        if not partitions.keys:
+            yield Finding(("partitions",), "static partitions need 'keys', a list of names, such as [north, south]")
+        if partitions.start is not None:
+            yield Finding(("partitions", "start"), "static partitions have no start; remove it, or write another type")
+        return
+    if partitions.start is None:
+        message = f"{partitions.type} partitions need 'start', the day from which there is data, such as 2024-01-31"
+        yield Finding(("partitions",), message)
+    elif partitions.type == "monthly" and partitions.start.day > 28:
+        message = f"monthly partitions begin on the day of 'start', and not every month has a {partitions.start.day}th"
+        yield Finding(("partitions", "start"), f"{message}; choose a day up to the 28th")
+    if partitions.keys:
+        message = f"{partitions.type} partitions get their keys from the calendar; remove them, or write type: static"
+        yield Finding(("partitions", "keys"), message)
+
+
 def _not_supported_yet(config: MappingConfig) -> Iterator[Finding]:
     """Keys of the dialect that nothing acts on yet: refused, because ignoring them would be a lie."""
-    asked: dict[KeyPath, tuple[bool, str]] = {
-        ("load_type",): (config.load_type == "incremental", "'incremental' is not supported yet; use full"),
-        ("from", "offset", "offset_columns"): (
-            bool(config.from_.offset.offset_columns),
-            "offset columns are not supported yet; remove them (each run loads everything)",
-        ),
-        ("first_load",): (config.first_load, "true is not supported yet; remove it (each run loads everything)"),
-        ("delete_type",): (
-            config.delete_type == "keys",
-            "'keys' is not supported yet; use none, and let pull_data return deletes",
-        ),
-        ("delete_log_columns",): (bool(config.delete_log_columns), "not supported yet; remove it"),
-        ("max_delete_fraction",): (config.max_delete_fraction is not None, "not supported yet; remove it"),
-        ("partitions",): (config.partitions is not None, "not supported yet; remove it"),
-        ("auto_materialize",): (config.auto_materialize, "true is not supported yet; use schedule"),
-    }
-    for path, (is_asked, message) in asked.items():
-        if is_asked:
-            yield Finding(path, message)
+    if config.auto_materialize:
+        yield Finding(("auto_materialize",), "true is not supported yet; use schedule")

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from custom_store_pipeline.config.environment import Resolution, resolve
 from custom_store_pipeline.config.lineage import SIDES
-from custom_store_pipeline.config.loading import LoadedMapping, Side
+from custom_store_pipeline.config.loading import Entity, LoadedMapping, Side
 from custom_store_pipeline.errors import MissingVariableError
 from custom_store_pipeline.redaction import Redactor, passwords_in_urls
 
 
-def driver_config(mapping: LoadedMapping, side: Side, primary_keys: tuple[str, ...], run_id: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunValues:
+    """What a run adds to the config of the calls for one entity.
+
+    Attributes:
+        run_id: Dagster's id of the run.
+        idempotency_key: the same as long as the same entity (and partition) is sent from the same state.
+        watermarks: the offset columns' values that were reached before; empty for a load from the beginning.
+        state: what the source's driver returned as ``Pulled(state=…)`` before, or None.
+    """
+
+    run_id: str
+    idempotency_key: str
+    watermarks: Mapping[str, Any] = field(default_factory=dict)
+    state: Any = None
+
+
+def driver_config(mapping: LoadedMapping, side: Side, entity: Entity, run: RunValues) -> dict[str, Any]:
     """A fresh config for one driver call.
 
     Only this side's store has its ``${…}`` filled in: a driver is not handed the secrets of the other store.
@@ -21,8 +40,8 @@ def driver_config(mapping: LoadedMapping, side: Side, primary_keys: tuple[str, .
     Args:
         mapping: the mapping.
         side: which of its stores the driver serves.
-        primary_keys: of the entity that is called for.
-        run_id: Dagster's id of the run.
+        entity: the entity that is called for.
+        run: what the run adds.
 
     Returns:
         A dict of plain Python that shares nothing with any other call's.
@@ -54,14 +73,16 @@ def driver_config(mapping: LoadedMapping, side: Side, primary_keys: tuple[str, .
         "to": document["to"],
         "write_mode": mapping.config.write_mode,
         "delete_mode": mapping.config.delete_mode,
-        "primary_keys": list(primary_keys),
+        "primary_keys": list(entity.primary_keys),
         "offset": {
             "columns": list(offset.offset_columns),
             "joining_condition": offset.joining_condition,
-            "values": {},
+            "values": copy.deepcopy(dict(run.watermarks)),
         },
-        "partition": None,
-        "run_id": run_id,
+        "state": copy.deepcopy(run.state),
+        "partition": None if entity.partition is None else asdict(entity.partition),
+        "run_id": run.run_id,
+        "idempotency_key": run.idempotency_key,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +23,23 @@ AssetPath = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
+class Partition:
+    """One partition of an entity.
+
+    Attributes:
+        key: its key in Dagster.
+        start: the beginning of its time, with the mapping's time zone; None for partitions that are no times.
+        end: the beginning of the next one's time, or None.
+    """
+
+    key: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Entity:
-    """One entity of a mapping.
+    """One entity of a mapping, or one partition of it.
 
     Attributes:
         name: what it is called in the source.
@@ -31,6 +47,7 @@ class Entity:
         primary_keys: its primary key columns; empty when the mapping names none.
         source_key: the asset key of the source side: project, store, entity.
         target_key: the asset key of the target side: where the data lives after the push.
+        partition: the partition that is meant; None for the entity as a whole.
     """
 
     name: str
@@ -38,6 +55,12 @@ class Entity:
     primary_keys: tuple[str, ...]
     source_key: AssetPath
     target_key: AssetPath
+    partition: Partition | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call it: ``posts``, or ``posts (2024-01-01)`` for a partition."""
+        return self.name if self.partition is None else f"{self.name} ({self.partition.key})"
 
 
 @dataclass(frozen=True)

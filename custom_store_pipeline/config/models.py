@@ -6,6 +6,7 @@ placed is :mod:`.loading`.
 
 from __future__ import annotations
 
+import datetime
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -98,6 +99,27 @@ def _keys_by_entity(value: Any) -> Any:
     ):
         return value
     raise _refuse("must be a list of column names, such as [id], or a list for each entity, such as {posts: [id]}")
+
+
+def _start(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            raise _refuse(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00") from None
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return datetime.datetime.combine(value, datetime.time())
+    if not isinstance(value, datetime.datetime | None):
+        raise _refuse(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00")
+    if value is not None and value.tzinfo is not None:
+        raise _refuse(f"'{value}' has a time zone of its own; leave it out, and write the mapping's 'timezone'")
+    return value
+
+
+def _partition_key(value: str) -> str:
+    if "..." in value or any(character < " " for character in value):
+        raise _refuse(f"'{value}' is no key of a partition; it must not have ... or control characters in it")
+    return value
 
 
 def _without_stray_placeholders(value: str) -> str:
@@ -217,8 +239,10 @@ class Partitions(Section):
     """The partitions of a mapping's entities."""
 
     type: Literal["daily", "hourly", "weekly", "monthly", "static"]
-    start: Any = None
-    keys: Names = ()
+    start: Annotated[datetime.datetime | None, BeforeValidator(_start)] = None
+    keys: Annotated[
+        tuple[Annotated[Text, AfterValidator(_partition_key)], ...], Field(strict=False), AfterValidator(_unique)
+    ] = ()
 
 
 class MappingConfig(Section):
@@ -236,7 +260,7 @@ class MappingConfig(Section):
     delete_type: Literal["none", "keys"] = "none"
     delete_mode: Literal["hard_delete", "soft_delete"] = "hard_delete"
     delete_log_columns: Annotated[tuple[LogColumn, ...], Field(strict=False)] = ()
-    max_delete_fraction: float | None = Field(default=None, ge=0, le=1)
+    max_delete_fraction: float = Field(default=0.5, ge=0, le=1)
     concurrency: int = Field(default=1, ge=1)
     entities_per_step: int = Field(default=50, ge=1)
     retries: Retries = NO_RETRIES

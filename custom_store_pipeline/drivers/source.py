@@ -18,11 +18,12 @@ DRIVER_FOLDER = "custom_store_driver"
 # The methods of a driver, and what they are called with.
 SIGNATURES: dict[str, str] = {
     "pull_data": "self, mapping_config, entity",
+    "pull_keys": "self, mapping_config, entity",
     "push_data": "self, config, entity, df, deletes_df=None",
     "push_chunks": "self, config, entity, chunks, deletes_df=None",
     "close": "self",
 }
-_OPTIONAL = ("push_chunks", "close")
+_OPTIONAL = ("pull_keys", "push_chunks", "close")
 
 
 @dataclass(frozen=True)

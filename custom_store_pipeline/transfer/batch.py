@@ -80,14 +80,14 @@ def transfer_batch(
         :class:`Transferred` or :class:`FailedEntity` for each entity, and :class:`Note` in between.
     """
     waiting = deque(entities)
-    running: dict[str, _Running] = {}
+    running: dict[Entity, _Running] = {}
     messages: queue.SimpleQueue[Outcome | Note] = queue.SimpleQueue()
     next_progress = time.monotonic() + seconds_between_progress
     try:
         while waiting or running:
             while waiting and len(running) < concurrency:
                 entity = waiting.popleft()
-                running[entity.name] = _start(entity, transfer, timeout, messages, redact)
+                running[entity] = _start(entity, transfer, timeout, messages, redact)
             wake_at = min([next_progress, *(task.deadline for task in running.values())])
             try:
                 message = messages.get(timeout=max(0.0, wake_at - time.monotonic()))
@@ -95,7 +95,7 @@ def transfer_batch(
                 now = time.monotonic()
                 for task in [task for task in running.values() if task.deadline <= now]:
                     _leave_behind(task)
-                    del running[task.entity.name]
+                    del running[task.entity]
                     yield _timed_out(task, timeout or 0.0)
                 if now >= next_progress:
                     next_progress = now + seconds_between_progress
@@ -103,7 +103,7 @@ def transfer_batch(
                         yield _progress(running.values(), now)
                 continue
             # An outcome of an entity that is not running came just after its timeout was reported.
-            if isinstance(message, Note) or running.pop(message.entity.name, None) is not None:
+            if isinstance(message, Note) or running.pop(message.entity, None) is not None:
                 yield message
     finally:
         for task in running.values():
@@ -117,7 +117,7 @@ def _start(
     messages: queue.SimpleQueue[Outcome | Note],
     redact: Callable[[str], str],
 ) -> _Running:
-    watch = Watch(note=lambda text: messages.put(Note(f"{entity.name}: {text}", is_warning=True)))
+    watch = Watch(note=lambda text: messages.put(Note(f"{entity.label}: {text}", is_warning=True)))
 
     def work() -> None:
         try:
@@ -131,7 +131,7 @@ def _start(
             )
 
     now = time.monotonic()
-    threading.Thread(target=work, name=f"transfer {entity.name}", daemon=True).start()
+    threading.Thread(target=work, name=f"transfer {entity.label}", daemon=True).start()
     return _Running(entity, watch, now, now + timeout if timeout is not None else float("inf"))
 
 
@@ -161,7 +161,7 @@ def _progress(running: Iterable[_Running], now: float) -> Note:
     for task in running:
         seconds = now - task.begun
         parts.append(
-            f"{task.entity.name}: {task.watch.phase}, {task.watch.rows:,} rows in {seconds:.0f} s "
+            f"{task.entity.label}: {task.watch.phase}, {task.watch.rows:,} rows in {seconds:.0f} s "
             f"({task.watch.rows / seconds:,.0f} rows/s)"
         )
     return Note("; ".join(parts), is_warning=False)

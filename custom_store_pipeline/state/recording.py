@@ -1,0 +1,241 @@
+"""Watches one entity on its way, so that it can be remembered when it has arrived, and finds what was deleted.
+
+::
+
+    pulled ──► watermarks ──► keys ──► compared with what the target may have ──► guards ──► snapshot written ──► push
+                                                                                                                   │
+    remembered, by the materialisation's metadata: watermarks, the driver's state, which snapshots hold ◄──────────┘
+
+A snapshot is written *before* its push, because a push that ended in a crash may have reached the target all the same.
+So the keys that the target may have are those of the snapshots remembered, and of every snapshot since then that no
+successful run has compared with. That also covers two runs at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.errors import StateStorageError, UnusableDataError
+from custom_store_pipeline.frames import join_chunks
+from custom_store_pipeline.results import PulledData
+from custom_store_pipeline.state.comparison import KeyComparison
+from custom_store_pipeline.state.remembered import Remembered
+from custom_store_pipeline.state.snapshots import SnapshotFolder
+from custom_store_pipeline.state.spool import Spool
+from custom_store_pipeline.state.surroundings import Surroundings
+from custom_store_pipeline.state.values import UnknownTypeError, decode, encode
+from custom_store_pipeline.state.watermarks import Watermarks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PullKeys = Callable[[], AbstractContextManager[PulledData]]
+
+_SNAPSHOTS_KEPT = 3
+
+
+@dataclass
+class _Attempt:
+    """What one pull brought; another attempt begins with a new one."""
+
+    watermarks: Watermarks
+    driver_state: Any = None
+    comparison: KeyComparison | None = None
+
+
+class Recording:
+    """Records one entity, or one partition of it, during one run."""
+
+    def __init__(
+        self,
+        entity: Entity,
+        config: MappingConfig,
+        before: Remembered,
+        folder: SnapshotFolder | None,
+        run: Surroundings,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            entity: the entity.
+            config: its mapping's settings.
+            before: what was remembered when the run began.
+            folder: where its key snapshots are; None if nothing can be kept (``DAGSTER_HOME`` is not set).
+            run: the run.
+        """
+        self._entity = entity
+        self._config = config
+        self._before = before
+        self._folder = folder
+        self._run = run
+        self._attempt = self._new_attempt()
+
+    @contextlib.contextmanager
+    def of(self, pulled: PulledData, pull_keys: PullKeys | None) -> Iterator[PulledData]:
+        """What is to be pushed: the same rows, and with them what was deleted in the source.
+
+        Args:
+            pulled: what was pulled.
+            pull_keys: pulls all keys that the source has now; None if its driver cannot, which an incremental load
+                that looks for deletions rules out.
+
+        Raises:
+            StateError: a watermark cannot be told, keys are null or double, too much would be deleted, or the state
+                cannot be read or written.
+            PullError: ``pull_keys`` raised, or the source changed while it was read.
+        """
+        self._attempt = self._new_attempt()
+        with contextlib.ExitStack() as until_pushed:
+            if self._config.delete_type == "keys":
+                pulled = self._compared(pulled, pull_keys, until_pushed)
+            yield self._watched(replace(pulled, deletes=self._marked(pulled.deletes)))
+
+    def remembered(self) -> Remembered:
+        """What to remember now that the push has succeeded."""
+        attempt = self._attempt
+        watermarks = attempt.watermarks.after()
+        driver_state = self._before.driver_state if attempt.driver_state is None else attempt.driver_state
+        if self._config.load_type == "incremental" and not watermarks and driver_state is None:
+            self._run.note(
+                "load_type is incremental, but the mapping has no offset_columns and pull_data returned no "
+                "Pulled(state=…), so the next run will load everything again"
+            )
+        snapshot = attempt.comparison.snapshot if attempt.comparison else None
+        return Remembered(watermarks, driver_state, snapshot, self._before.begun_after)
+
+    def clean_up(self) -> None:
+        """Removes snapshots that are of no use any more, but for the newest few; after the push is remembered."""
+        snapshot = self._attempt.comparison.snapshot if self._attempt.comparison else None
+        if self._folder is None or snapshot is None:
+            return
+        keep = max(_SNAPSHOTS_KEPT - len(snapshot.files), 1)
+        try:
+            self._folder.remove(sorted(set(snapshot.accounted) - set(snapshot.files))[:-keep])
+        except StateStorageError as error:
+            self._run.note(f"old key snapshots stay where they are: {error}")
+
+    def _new_attempt(self) -> _Attempt:
+        columns = self._config.from_.offset.offset_columns
+        restart = self._config.load_type != "incremental"
+        return _Attempt(Watermarks(columns, self._before.watermarks, self._run.note, restart=restart))
+
+    def _watched(self, pulled: PulledData) -> PulledData:
+        """The data, whose watermarks and state are taken before it is pushed, or before its last chunk is."""
+        watermarks = self._attempt.watermarks
+        if pulled.frame is not None:
+            watermarks.see(pulled.frame)
+            self._attempt.driver_state = self._copied(pulled.state)
+            return pulled
+
+        def watched(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            for chunk in chunks:
+                watermarks.see(chunk)
+                yield chunk
+            # Only now is it complete: a generator may fill in its state as it goes.
+            self._attempt.driver_state = self._copied(pulled.state)
+
+        return replace(pulled, chunks=watched(pulled.chunks or iter(())))
+
+    def _copied(self, state: Any) -> Any:
+        """The driver's own state as it will come back; what cannot be remembered must not be pushed."""
+        who = f"pull_data of '{self._entity.name}' returned Pulled(state=…)"
+        try:
+            encoded = encode(state)
+        except UnknownTypeError as error:
+            raise UnusableDataError(
+                f"{who} with a value of the type {error}, which cannot be remembered; "
+                "use dicts, lists, texts, numbers, dates and times"
+            ) from None
+        if self._run.redactor.value(encoded) != encoded:
+            raise UnusableDataError(
+                f"{who} with a value that came from ${{…}}; state is stored in clear, so leave such values out"
+            )
+        return decode(encoded)
+
+    def _marked(self, deletes: pd.DataFrame | None) -> pd.DataFrame | None:
+        """With ``soft_delete``: the columns that mark rows as deleted, beside those that say which rows are meant."""
+        if deletes is None or not self._config.delete_log_columns:
+            return deletes
+        marked = deletes.copy(deep=False)
+        for log in self._config.delete_log_columns:
+            marked[log.column] = [log.value] * len(marked)
+        return marked
+
+    def _compared(
+        self, pulled: PulledData, pull_keys: PullKeys | None, until_pushed: contextlib.ExitStack
+    ) -> PulledData:
+        comparison = KeyComparison(
+            self._entity.primary_keys,
+            self._before.snapshot,
+            self._folder,
+            self._run,
+            Path(until_pushed.enter_context(tempfile.TemporaryDirectory(prefix="custom_store_"))),
+            max_fraction=self._config.max_delete_fraction,
+            ignore_before=self._config.first_load,
+        )
+        self._attempt.comparison = comparison
+        if pull_keys is not None and (self._config.load_type == "incremental" or pulled.frame is None):
+            pulled = self._beside_pulled_keys(pulled, pull_keys, comparison)
+        elif pulled.frame is not None:
+            keys = comparison.writer("keys")
+            keys.add(pulled.frame)
+            comparison.compare(keys.close())
+        else:
+            pulled = self._spooled(pulled, comparison, until_pushed.enter_context(Spool()))
+        return replace(pulled, deletes=self._merged(pulled.deletes, comparison.deletes))
+
+    def _spooled(self, pulled: PulledData, comparison: KeyComparison, spool: Spool) -> PulledData:
+        """Deletions must be known before the push begins, and are known when the last chunk has been seen."""
+        keys = comparison.writer("keys")
+        for chunk in pulled.chunks or ():
+            self._run.check()
+            keys.add(chunk)
+            spool.add(chunk)
+        comparison.compare(keys.close())
+        return replace(pulled, chunks=spool.chunks())
+
+    def _beside_pulled_keys(self, pulled: PulledData, pull_keys: PullKeys, comparison: KeyComparison) -> PulledData:
+        """The keys come from ``pull_keys``, the rows are those that changed; both were not read at one moment."""
+        keys, rows = comparison.writer("keys"), comparison.writer("rows")
+        with pull_keys() as source:
+            for chunk in [source.frame] if source.frame is not None else source.chunks or ():
+                self._run.check()
+                keys.add(chunk)
+        if pulled.frame is not None:
+            rows.add(pulled.frame)
+            pushed = rows.close()
+            comparison.compare(keys.close(), pushed)
+            comparison.keep_what_came_between(pushed)
+            return pulled
+        comparison.compare(keys.close())
+
+        def counted(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            for chunk in chunks:
+                rows.add(chunk)
+                yield chunk
+            comparison.keep_what_came_between(rows.close())
+
+        return replace(pulled, chunks=counted(pulled.chunks or iter(())))
+
+    def _merged(self, own: pd.DataFrame | None, found: pd.DataFrame | None) -> pd.DataFrame | None:
+        """The driver's own deletes and those that were found, each row once."""
+        if own is None or found is None:
+            return found if own is None else own
+        names = list(self._entity.primary_keys)
+        absent = [name for name in names if name not in own.columns]
+        if absent:
+            raise UnusableDataError(
+                f"the deletes that pull_data of '{self._entity.name}' returned have no column {', '.join(absent)}, so "
+                "they cannot be put together with those found by comparing keys; add it"
+            )
+        known = set(own[names].itertuples(index=False, name=None))
+        others = [row not in known for row in found.itertuples(index=False, name=None)]
+        return join_chunks([own, found[others]])

@@ -1,0 +1,140 @@
+"""A source and a target side by side, the runs between them, and whether they are equal."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ProjectsFolder
+
+KEY = "shop/target/items"
+
+MAPPING = """
+    mappings:
+      - mapping:
+          from:
+            store: {{file_name: source_store_driver, name: source, args: {{path: {source}{chunk_rows}}}}}
+            entity: {{include: [items], primary_keys: [id]}}
+            offset: {{offset_columns: [{offset}]}}
+          to: {{file_name: target_store_driver, name: target, args: {{path: {target}}}}}
+          load_type: {load_type}
+          write_mode: upsert
+          delete_type: keys
+          max_delete_fraction: {fraction}
+"""
+
+MODES: dict[str, dict[str, str]] = {
+    "full, in one piece": {"load_type": "full", "chunk_rows": "", "offset": ""},
+    "full, in chunks": {"load_type": "full", "chunk_rows": ", chunk_rows: 4", "offset": ""},
+    "incremental": {"load_type": "incremental", "chunk_rows": ", chunk_rows: 4", "offset": "version"},
+}
+
+
+class Ledger:
+    """A source table `items`, a target table `items`, and a mapping between them."""
+
+    def __init__(self, projects: ProjectsFolder, mode: str, fraction: float = 1) -> None:
+        self.projects = projects
+        self.source = projects.root / "source.db"
+        self.target = projects.root / "target.db"
+        self.mode = mode
+        self.version = 0
+        for name in ("source_store_driver", "target_store_driver"):
+            source = (Path(__file__).parent / f"{name}.py").read_text()
+            if mode != "incremental":
+                source = source.replace("def pull_keys", "def no_pull_keys")
+            projects.driver(name, source)
+        projects.mapping(
+            MAPPING.format(source=self.source, target=self.target, fraction=fraction, **MODES[mode])
+        )
+        self._execute(self.source, "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, version INTEGER)")
+
+    def upsert(self, *ids: int) -> None:
+        """Inserts these rows into the source, or changes them."""
+        for key in ids:
+            self.version += 1
+            self._execute(
+                self.source, "INSERT OR REPLACE INTO items VALUES (?, ?, ?)", key, f"v{self.version}", self.version
+            )
+
+    def delete(self, *ids: int) -> None:
+        for key in ids:
+            self._execute(self.source, "DELETE FROM items WHERE id = ?", key)
+
+    def run(self, **environment: str) -> int:
+        """Materialises the entity in a process of its own; returns how that ended (0, 1, or minus a signal)."""
+        process = self.start(**environment)
+        process.join(90)
+        return finished(process)
+
+    def start(self, patch: Callable[[str], None] | None = None, **environment: str) -> Any:
+        process = _FORKS.Process(
+            target=_materialize,
+            args=(str(self.projects.path), str(self.projects.home), str(self.projects.root / "run.log"), environment),
+            kwargs={"patch": patch},
+        )
+        process.start()
+        return process
+
+    def missing_or_wrong(self) -> set[tuple[Any, ...]]:
+        """The rows in which source and target differ."""
+        return self.rows(self.source) ^ self.rows(self.target)
+
+    def rows(self, path: Path) -> set[tuple[Any, ...]]:
+        return set(self._execute(path, "SELECT id, name, version FROM items"))
+
+    def journal(self) -> list[tuple[str, int, int]]:
+        """What was ever committed: run, id, version (-1 for a delete), in its order."""
+        found = self._execute(self.target, "SELECT name FROM sqlite_master WHERE name = 'journal'")
+        return self._execute(self.target, "SELECT run, id, version FROM journal ORDER BY rowid") if found else []
+
+    def log(self) -> str:
+        return (self.projects.root / "run.log").read_text()
+
+    def snapshots(self) -> list[str]:
+        return sorted(path.name for path in self.projects.home.rglob("*.parquet"))
+
+    @staticmethod
+    def _execute(path: Path, statement: str, *values: Any) -> list[Any]:
+        connection = sqlite3.connect(path, timeout=60)
+        with connection:
+            rows = connection.execute(statement, values).fetchall()
+        connection.close()
+        return rows
+
+
+def finished(process: Any) -> int:
+    if process.exitcode is None:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(10)
+        raise AssertionError("the run did not end")
+    return int(process.exitcode)
+
+
+# A server process that has imported everything and done nothing yet: forking it is a fresh process in milliseconds.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["custom_store_pipeline.definitions", "pandas", "pyarrow.parquet", "duckdb", "fsspec"])
+
+
+def _materialize(
+    projects: str, home: str, log: str, environment: Mapping[str, str], patch: Callable[[str], None] | None
+) -> None:
+    with open(log, "a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update({"DAGSTER_HOME": home, **environment})
+    import dagster as dg
+
+    from custom_store_pipeline.definitions import build_definitions
+
+    if patch is not None:
+        patch(environment.get("KILL_AT", ""))
+    job = build_definitions(Path(projects)).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+    raise SystemExit(0 if result.success else 1)
