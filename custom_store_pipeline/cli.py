@@ -1,4 +1,4 @@
-"""The command ``custom-store``: what is wrong with the mappings, and how the entities are."""
+"""The command ``custom-store``: what is wrong with the mappings, how the entities are, what is remembered of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from custom_store_pipeline import settings
-from custom_store_pipeline.config.loading import LoadedMapping
-from custom_store_pipeline.errors import ConfigurationError, Problem
+from custom_store_pipeline.config.loading import Entity, LoadedMapping
+from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 from custom_store_pipeline.projects import Projects, check_format_options, load_projects
 
 
@@ -64,10 +64,7 @@ def status(projects: Sequence[str]) -> None:
 
     PROJECTS are names of projects; by default all. Reads the Dagster instance that DAGSTER_HOME names.
     """
-    if not os.environ.get("DAGSTER_HOME"):
-        raise click.ClickException(
-            "DAGSTER_HOME is not set, so nothing is remembered; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
-        )
+    _check_dagster_home()
     # Dagster takes a second to import, which `validate` need not pay.
     from custom_store_pipeline.status import latest_status
 
@@ -87,6 +84,82 @@ def status(projects: Sequence[str]) -> None:
             when = f"{entity.when:%Y-%m-%d %H:%M:%S}{failed}"
             table.add_row(entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location)
     _console().print(table)
+
+
+@main.group()
+def state() -> None:
+    """What is remembered of entities between runs: watermarks, the driver's own state, key snapshots."""
+
+
+@state.command("show")
+@click.argument("entities", nargs=-1, metavar="[ENTITY]…")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def show_state(entities: Sequence[str], as_json: bool) -> None:
+    """Show what is remembered of entities, by default of all.
+
+    ENTITY is an asset key such as blog/blog_db/posts, or an entity's name if it is the only one of that name.
+    """
+    _check_dagster_home()
+    from custom_store_pipeline.state_report import remembered_of
+
+    reports = remembered_of(_chosen(entities))
+    if as_json:
+        click.echo(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
+    elif not reports:
+        click.echo("Nothing is remembered.")
+    else:
+        click.echo("\n\n".join(str(report) for report in reports))
+
+
+@state.command("reset")
+@click.argument("entities", nargs=-1, required=True, metavar="ENTITY…")
+@click.option(
+    "--partition", "partitions", multiple=True, help="Forget this partition only; may be given several times."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -> None:
+    """Forget what is remembered of entities, so that their next run loads everything and deletes nothing.
+
+    The target is left as it is; so is the history in Dagster. ENTITY is as in `state show`.
+    """
+    _check_dagster_home()
+    from custom_store_pipeline.state_report import forget_remembered, remembered_of
+
+    reports = [
+        report for report in remembered_of(_chosen(entities)) if not partitions or report.partition in partitions
+    ]
+    if not reports:
+        click.echo("Nothing is remembered of that, so there is nothing to forget.")
+        return
+    click.echo("\n\n".join(str(report) for report in reports))
+    if not yes:
+        click.confirm(f"\nForget {'these' if len(reports) > 1 else 'this'}?", abort=True)
+    forget_remembered(reports)
+    click.echo(f"Forgotten: {len(reports)}. The next run loads everything.")
+
+
+def _check_dagster_home() -> None:
+    if not os.environ.get("DAGSTER_HOME"):
+        raise click.ClickException(
+            "DAGSTER_HOME is not set, so nothing is remembered; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
+        )
+
+
+def _chosen(names: Sequence[str]) -> list[Entity]:
+    """The entities that names stand for; all without names."""
+    entities = [entity for mapping in load_projects(_projects_dir()).mappings for entity in mapping.entities]
+    chosen: list[Entity] = []
+    for name in names:
+        found = [entity for entity in entities if "/".join(entity.target_key) == name] or [
+            entity for entity in entities if name in (entity.name, entity.target_name)
+        ]
+        keys = ["/".join(entity.target_key) for entity in found or entities]
+        if not found:
+            raise click.ClickException(f"no entity '{name}'{did_you_mean(name, keys)}; there are: {', '.join(keys)}")
+        if len(found) > 1:
+            raise click.ClickException(f"'{name}' is the name of several entities; say which: {', '.join(keys)}")
+        chosen += found
+    return list(dict.fromkeys(chosen)) if names else entities
 
 
 def _projects_dir() -> Path:

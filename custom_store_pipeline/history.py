@@ -85,11 +85,6 @@ def forget(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) 
     )
 
 
-def remembered_partitions(instance: dg.DagsterInstance, key: AssetPath) -> list[str]:
-    """The partitions of an asset that have ever been materialised, sorted."""
-    return sorted(instance.get_materialized_partitions(dg.AssetKey(key)))
-
-
 def run_status(instance: dg.DagsterInstance, run_id: str) -> RunStatus:
     """How a run is, as far as this instance knows; a process that was killed leaves it ``running``."""
     run = instance.get_run_by_id(run_id)

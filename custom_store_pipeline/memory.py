@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import dagster as dg
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues
-from custom_store_pipeline.config.loading import Entity, LoadedMapping
+from custom_store_pipeline.config.loading import Entity, LoadedMapping, Partition
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.history import STATE, Recalled, recall, run_status
+from custom_store_pipeline.history import STATE, Recalled, forget, recall, run_status
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.results import PulledData
 from custom_store_pipeline.state.recording import PullKeys, Recording
@@ -38,7 +39,30 @@ def snapshot_folder(instance: dg.DagsterInstance, entity: Entity) -> SnapshotFol
         if instance.is_ephemeral:
             return None
         url = str(Path(instance.root_directory, "storage", "custom_store_state"))
-    return SnapshotFolder(url, (*entity.target_key, *([entity.partition.key] if entity.partition else [])))
+    return SnapshotFolder(url, (*entity.target_key, *([] if entity.partition_key is None else [entity.partition_key])))
+
+
+def recall_all(instance: dg.DagsterInstance, entity: Entity) -> list[tuple[Entity, Recalled]]:
+    """What is remembered of an entity, and of each of its partitions that was ever materialised.
+
+    Raises:
+        StateError: what is stored cannot be read.
+    """
+    partitions = sorted(instance.get_materialized_partitions(dg.AssetKey(entity.target_key)))
+    parts = [entity, *(replace(entity, partition=Partition(key)) for key in partitions)]
+    recalled = [(part, recall(instance, part.target_key, part.partition_key)) for part in parts]
+    return [(part, found) for part, found in recalled if found.remembered is not None]
+
+
+def forget_entity(instance: dg.DagsterInstance, entity: Entity) -> None:
+    """Makes the next run of an entity, or of one partition of it, start from nothing, and removes its key snapshots.
+
+    Raises:
+        StateStorageError: the snapshots cannot be removed; what is remembered has been forgotten by then.
+    """
+    forget(instance, entity.target_key, entity.partition_key)
+    if folder := snapshot_folder(instance, entity):
+        folder.remove(folder.names())
 
 
 class StepMemory:
@@ -80,8 +104,7 @@ class StepMemory:
                 "process ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"
             )
         for entity in entities:
-            partition = entity.partition.key if entity.partition else None
-            self._recalled[entity] = found = recall(instance, entity.target_key, partition)
+            self._recalled[entity] = found = recall(instance, entity.target_key, entity.partition_key)
             if found.overlapped:
                 warn(
                     f"{entity.label}: two runs of it overlapped, so this one starts where the earlier of them started; "
@@ -94,7 +117,7 @@ class StepMemory:
         before = self._before(entity)
         # What a load without memory sends is the same within a run only.
         starts_from = self._run_id if recalled is None or self._config.first_load else recalled.position
-        identity = repr((entity.target_key, entity.partition and entity.partition.key, starts_from))
+        identity = repr((entity.target_key, entity.partition_key, starts_from))
         is_incremental = self._config.load_type == "incremental"
         return RunValues(
             self._run_id,

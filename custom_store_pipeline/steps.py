@@ -160,16 +160,14 @@ def _materialize(
 def _result(context: dg.AssetExecutionContext, parts: Mapping[Entity, Mapping[str, Any]]) -> dg.MaterializeResult[Any]:
     """The result of an entity, with the metadata of each of its partitions if it has any."""
     for part, metadata in parts.items():
-        if part.partition is None:
+        if part.partition_key is None:
             return dg.MaterializeResult(asset_key=part.target_key, metadata=metadata)
-        context.add_asset_metadata(metadata, part.target_key, part.partition.key)
+        context.add_asset_metadata(metadata, part.target_key, part.partition_key)
     return dg.MaterializeResult(asset_key=next(iter(parts)).target_key)
 
 
 def _materialization(part: Entity, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        part.target_key, metadata=metadata, partition=part.partition.key if part.partition else None
-    )
+    return dg.AssetMaterialization(part.target_key, metadata=metadata, partition=part.partition_key)
 
 
 def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:

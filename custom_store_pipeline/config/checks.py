@@ -127,9 +127,6 @@ def _deletions(config: MappingConfig) -> Iterator[Finding]:
             of = f" of {', '.join(without)}" if without else ""
             message = f"delete_type is keys, which compares primary keys: name those{of}, such as [id]"
             yield Finding(("from", "entity", "primary_keys") if keys else ("delete_type",), message)
-    if config.delete_log_columns and config.delete_mode != "soft_delete":
-        message = "marks rows as deleted only with delete_mode: soft_delete; add that, or remove this"
-        yield Finding(("delete_log_columns",), message)
     for index, log in enumerate(config.delete_log_columns):
         if log.column in [other.column for other in config.delete_log_columns[:index]]:
             yield Finding(

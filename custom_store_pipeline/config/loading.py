@@ -58,6 +58,11 @@ class Entity:
     partition: Partition | None = None
 
     @property
+    def partition_key(self) -> str | None:
+        """The partition's key in Dagster, or None."""
+        return self.partition.key if self.partition else None
+
+    @property
     def label(self) -> str:
         """What messages call it: ``posts``, or ``posts (2024-01-01)`` for a partition."""
         return self.name if self.partition is None else f"{self.name} ({self.partition.key})"

@@ -115,7 +115,7 @@ def _query(query: str, spill: Path) -> Any:
 
     try:
         with _database(spill) as database:
-            return database.execute(query).to_arrow_table()
+            return database.sql(query).to_arrow_table()
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         problem = f"the keys cannot be compared in {spill}: {error}; free space, or set TMPDIR to a larger disk"
     raise StateStorageError(problem)

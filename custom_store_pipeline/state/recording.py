@@ -162,7 +162,7 @@ class Recording:
 
     def _marked(self, deletes: pd.DataFrame | None) -> pd.DataFrame | None:
         """With ``soft_delete``: the columns that mark rows as deleted, beside those that say which rows are meant."""
-        if deletes is None or not self._config.delete_log_columns:
+        if deletes is None or self._config.delete_mode != "soft_delete":
             return deletes
         marked = deletes.copy(deep=False)
         for log in self._config.delete_log_columns:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -18,10 +20,10 @@ MAPPING = """
     mappings:
       - mapping:
           from:
-            store: {{file_name: source_store_driver, name: source, args: {{path: {source}{chunk_rows}}}}}
+            store: {{file_name: source_store_driver, name: source, args: {{path: source.db{chunk_rows}}}}}
             entity: {{include: [items], primary_keys: [id]}}
             offset: {{offset_columns: [{offset}]}}
-          to: {{file_name: target_store_driver, name: target, args: {{path: {target}}}}}
+          to: {{file_name: target_store_driver, name: target, args: {{path: target.db}}}}
           load_type: {load_type}
           write_mode: upsert
           delete_type: keys
@@ -31,7 +33,7 @@ MAPPING = """
 MODES: dict[str, dict[str, str]] = {
     "full, in one piece": {"load_type": "full", "chunk_rows": "", "offset": ""},
     "full, in chunks": {"load_type": "full", "chunk_rows": ", chunk_rows: 4", "offset": ""},
-    "incremental": {"load_type": "incremental", "chunk_rows": ", chunk_rows: 4", "offset": "version"},
+    "incremental": {"load_type": "incremental", "chunk_rows": ", chunk_rows: 2", "offset": "version"},
 }
 
 
@@ -40,19 +42,36 @@ class Ledger:
 
     def __init__(self, projects: ProjectsFolder, mode: str, fraction: float = 1) -> None:
         self.projects = projects
-        self.source = projects.root / "source.db"
-        self.target = projects.root / "target.db"
         self.mode = mode
         self.version = 0
+        self._fraction = fraction
         for name in ("source_store_driver", "target_store_driver"):
             source = (Path(__file__).parent / f"{name}.py").read_text()
             if mode != "incremental":
                 source = source.replace("def pull_keys", "def no_pull_keys")
             projects.driver(name, source)
-        projects.mapping(
-            MAPPING.format(source=self.source, target=self.target, fraction=fraction, **MODES[mode])
-        )
+        projects.mapping(MAPPING.format(fraction=fraction, **MODES[mode]))
         self._execute(self.source, "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, version INTEGER)")
+
+    @property
+    def source(self) -> Path:
+        return self.projects.root / "source.db"
+
+    @property
+    def target(self) -> Path:
+        return self.projects.root / "target.db"
+
+    def copy(self, root: Path) -> Ledger:
+        """The same source, target, mapping and history in another folder."""
+        shutil.copytree(self.projects.root, root)
+        other = copy.copy(self)
+        other.projects = copy.copy(self.projects)
+        other.projects.root, other.projects.path, other.projects.home = (
+            root,
+            root / self.projects.path.name,
+            root / self.projects.home.name,
+        )
+        return other
 
     def upsert(self, *ids: int) -> None:
         """Inserts these rows into the source, or changes them."""
@@ -66,17 +85,14 @@ class Ledger:
         for key in ids:
             self._execute(self.source, "DELETE FROM items WHERE id = ?", key)
 
-    def run(self, **environment: str) -> int:
+    def run(self, patch: Callable[[str], None] | None = None, **environment: str) -> int:
         """Materialises the entity in a process of its own; returns how that ended (0, 1, or minus a signal)."""
-        process = self.start(**environment)
-        process.join(90)
-        return finished(process)
+        return finished(self.start(patch, **environment))
 
     def start(self, patch: Callable[[str], None] | None = None, **environment: str) -> Any:
         process = _FORKS.Process(
             target=_materialize,
-            args=(str(self.projects.path), str(self.projects.home), str(self.projects.root / "run.log"), environment),
-            kwargs={"patch": patch},
+            args=(self.projects.root, self.projects.path, self.projects.home, environment, patch),
         )
         process.start()
         return process
@@ -94,7 +110,7 @@ class Ledger:
         return self._execute(self.target, "SELECT run, id, version FROM journal ORDER BY rowid") if found else []
 
     def log(self) -> str:
-        return (self.projects.root / "run.log").read_text()
+        return "\n".join((self.projects.root / "run.log").read_text().splitlines()[-20:])
 
     def snapshots(self) -> list[str]:
         return sorted(path.name for path in self.projects.home.rglob("*.parquet"))
@@ -109,6 +125,7 @@ class Ledger:
 
 
 def finished(process: Any) -> int:
+    process.join(90)
     if process.exitcode is None:
         os.kill(process.pid, signal.SIGKILL)
         process.join(10)
@@ -122,19 +139,20 @@ _FORKS.set_forkserver_preload(["custom_store_pipeline.definitions", "pandas", "p
 
 
 def _materialize(
-    projects: str, home: str, log: str, environment: Mapping[str, str], patch: Callable[[str], None] | None
+    root: Path, projects: Path, home: Path, environment: Mapping[str, str], patch: Callable[[str], None] | None
 ) -> None:
-    with open(log, "a") as file:
+    os.chdir(root)
+    with open("run.log", "a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    os.environ.update({"DAGSTER_HOME": home, **environment})
+    os.environ.update({"DAGSTER_HOME": str(home), **environment})
     import dagster as dg
 
     from custom_store_pipeline.definitions import build_definitions
 
     if patch is not None:
         patch(environment.get("KILL_AT", ""))
-    job = build_definitions(Path(projects)).resolve_implicit_global_asset_job_def()
+    job = build_definitions(projects).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
     raise SystemExit(0 if result.success else 1)

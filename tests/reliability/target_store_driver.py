@@ -1,4 +1,4 @@
-"""A target that is a table of a SQLite file, and keeps a journal of all that was ever committed. Breaks when told to."""
+"""A target that is a table of a SQLite file, with a journal of all that was ever committed. Breaks when told to."""
 
 import os
 import sqlite3
@@ -25,7 +25,8 @@ class TargetStoreDriver:
         connection.executemany("DELETE FROM items WHERE id = ?", [(key,) for key in gone])
         connection.executemany(
             "INSERT INTO journal VALUES (?, ?, ?)",
-            [(config["run_id"], id, version) for id, _, version in rows] + [(config["run_id"], key, -1) for key in gone],
+            [(config["run_id"], key, version) for key, _, version in rows]
+            + [(config["run_id"], key, -1) for key in gone],
         )
         reach("push: rows written, not committed")
         connection.commit()

@@ -1,0 +1,118 @@
+"""What is remembered of entities, as people read it, and forgetting it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.memory import forget_entity, recall_all, snapshot_folder
+from custom_store_pipeline.state.values import encode, shown
+
+
+@dataclass(frozen=True)
+class StateReport:
+    """What is remembered of one entity, or of one partition of it.
+
+    Attributes:
+        entity: the entity.
+        watermarks: the offset columns' values, as texts; None for a column that never held a value.
+        driver_state: the driver's own state as JSON, or None.
+        snapshot: where the key snapshot is, or None.
+        snapshot_keys: how many keys it holds.
+        snapshot_bytes: how large it is.
+        run_id: the run that pushed.
+        when: when its push was stored, in UTC.
+    """
+
+    entity: Entity
+    watermarks: dict[str, str | None]
+    driver_state: Any
+    snapshot: str | None
+    snapshot_keys: int
+    snapshot_bytes: int
+    run_id: str
+    when: datetime | None
+
+    @property
+    def key(self) -> str:
+        """The asset key, its parts joined by ``/``."""
+        return "/".join(self.entity.target_key)
+
+    @property
+    def partition(self) -> str | None:
+        """The partition's key, or None."""
+        return self.entity.partition_key
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for other programs."""
+        return {
+            "entity": self.key,
+            "partition": self.partition,
+            "watermarks": self.watermarks,
+            "driver_state": self.driver_state,
+            "snapshot": self.snapshot,
+            "snapshot_keys": self.snapshot_keys,
+            "snapshot_bytes": self.snapshot_bytes,
+            "run_id": self.run_id,
+            "when": self.when.isoformat() if self.when else None,
+        }
+
+    def __str__(self) -> str:
+        """A heading, and a line for each thing that is remembered."""
+        lines = [self.key if self.partition is None else f"{self.key}, partition {self.partition}"]
+        lines += [f"  watermark     {column}: {value or 'none yet'}" for column, value in self.watermarks.items()]
+        if self.driver_state is not None:
+            lines.append(f"  driver state  {json.dumps(self.driver_state, ensure_ascii=False)}")
+        if self.snapshot:
+            lines.append(f"  snapshot      {self.snapshot_keys:,} keys, {self.snapshot_bytes:,} bytes: {self.snapshot}")
+        lines.append(f"  since         {self.when:%Y-%m-%d %H:%M:%S} UTC, by run {self.run_id}")
+        return "\n".join(lines)
+
+
+def remembered_of(entities: Iterable[Entity]) -> list[StateReport]:
+    """What the instance of ``DAGSTER_HOME`` remembers of entities and their partitions; nothing for those without.
+
+    Raises:
+        StateError: what is stored cannot be read.
+    """
+    reports = []
+    with dg.DagsterInstance.get() as instance:
+        for entity in entities:
+            for part, found in recall_all(instance, entity):
+                remembered, folder = found.remembered, snapshot_folder(instance, part)
+                if remembered is None:
+                    continue
+                snapshot = remembered.snapshot
+                reports.append(
+                    StateReport(
+                        part,
+                        {
+                            name: None if value is None else shown(value)
+                            for name, value in remembered.watermarks.items()
+                        },
+                        encode(remembered.driver_state),
+                        folder.url(snapshot.files[-1]) if folder and snapshot and snapshot.files else None,
+                        snapshot.keys if snapshot else 0,
+                        snapshot.bytes if snapshot else 0,
+                        found.run_id,
+                        found.when,
+                    )
+                )
+    return reports
+
+
+def forget_remembered(reports: Sequence[StateReport]) -> None:
+    """Forgets what some reports tell of.
+
+    Raises:
+        StateStorageError: key snapshots cannot be removed.
+    """
+    with dg.DagsterInstance.get() as instance:
+        for report in reports:
+            forget_entity(instance, report.entity)
