@@ -115,9 +115,10 @@ def _methods(mapping: LoadedMapping, side: Side) -> tuple[str, ...]:
 
 
 def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side) -> str:
-    try:
-        for method in _methods(mapping, side):
+    for method in _methods(mapping, side):
+        try:
             check_driver(driver_of(folder, mapping, side), method)
-    except DriverError as error:
-        return str(error)
+        except DriverError as error:
+            why = "; an incremental load that looks for deletions needs it, to learn which keys the source has"
+            return f"{error}{why if method == 'pull_keys' else ''}"
     return ""

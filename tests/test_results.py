@@ -80,7 +80,6 @@ def test_all_kinds_of_data_become_the_same_frame(tmp_path: Path, make) -> None:
         ((FRAME, None, None), "returned a tuple of 3; a tuple must be (data, deletes), and chunks come as a list"),
         ((FRAME, 5), "returned deletes of the type int; accepted are a DataFrame"),
         (b"id\n1", "returned raw bytes, but the mapping does not say how to decode it; set data_format.type to one of"),
-        (Pulled(FRAME, state={"page": 3}), "returned Pulled(state=…), and state is not supported yet; leave it out"),
     ],
 )
 def test_what_is_no_data_is_refused_by_its_type(returned: object, message: str) -> None:

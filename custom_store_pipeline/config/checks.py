@@ -44,7 +44,7 @@ def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Fi
         *_stores(config, document),
         *_data_format(config),
         *_entities(config),
-        *_loads(config),
+        *_loads(config, document),
         *_deletions(config),
         *_partitions(config),
         *_not_supported_yet(config),
@@ -108,13 +108,14 @@ def _entities(config: MappingConfig) -> Iterator[Finding]:
         yield Finding(("to", "entity", "name"), message)
 
 
-def _loads(config: MappingConfig) -> Iterator[Finding]:
+def _loads(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Finding]:
     if config.load_type == "incremental" and config.write_mode == "overwrite":
+        by_default = "" if "write_mode" in document else " by default"
         message = (
-            "load_type is incremental and write_mode overwrite, which would leave nothing but the newest rows in the "
-            "target; use upsert (with primary_keys) or append"
+            f"load_type is incremental and write_mode overwrite{by_default}, which would leave nothing but the newest "
+            "rows in the target; write write_mode: upsert (with primary_keys) or append"
         )
-        yield Finding(("write_mode",), message)
+        yield Finding(("load_type",) if by_default else ("write_mode",), message)
 
 
 def _deletions(config: MappingConfig) -> Iterator[Finding]:
@@ -148,7 +149,7 @@ def _partitions(config: MappingConfig) -> Iterator[Finding]:
         message = f"{partitions.type} partitions need 'start', the day from which there is data, such as 2024-01-31"
         yield Finding(("partitions",), message)
     elif partitions.type == "monthly" and partitions.start.day > 28:
-        message = f"monthly partitions begin on the day of 'start', and not every month has a {partitions.start.day}th"
+        message = f"monthly partitions begin on the day of 'start', and not every month has a day {partitions.start.day}"
         yield Finding(("partitions", "start"), f"{message}; choose a day up to the 28th")
     if partitions.keys:
         message = f"{partitions.type} partitions get their keys from the calendar; remove them, or write type: static"

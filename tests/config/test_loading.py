@@ -108,17 +108,13 @@ def test_a_store_is_named_by_name_or_else_by_its_file(projects: ProjectsFolder) 
     assert entity.source_key == ("other", "lake", "items")
 
 
-def test_the_designs_example_of_every_key_is_understood_up_to_what_is_not_supported_yet(
-    projects: ProjectsFolder,
-) -> None:
+def test_the_designs_example_of_every_key_is_understood(projects: ProjectsFolder) -> None:
     projects.mapping((Path(__file__).parent / "every_key.yaml").read_text(), project="blog", name="every_key")
 
     (file,) = load_mapping_files(projects.path)
 
-    assert {problem.key for problem in file.problems} == {
-        "from.offset.offset_columns", "delete_type", "delete_log_columns", "max_delete_fraction"
-    }  # fmt: skip
-    assert all("not supported yet" in problem.message for problem in file.problems)
+    assert file.problems == ()
+    assert len(file.mappings) == 1
 
 
 def test_yml_files_count_too_and_hidden_projects_do_not(projects: ProjectsFolder) -> None:
