@@ -108,13 +108,13 @@ def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
         return
     partitions = partitions_of(mapping)
 
-    def requests(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    def requests(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         if partitions is None:
-            return [dg.RunRequest()]
-        return [
-            dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M%z} {key}", partition_key=key)
-            for key in scheduled_partitions(partitions, context.scheduled_execution_time)
-        ]
+            yield dg.RunRequest()
+            return
+        now = context.scheduled_execution_time
+        for key in scheduled_partitions(partitions, now):
+            yield dg.RunRequest(run_key=f"{now:%Y-%m-%dT%H:%M%z} {key}", partition_key=key)
 
     yield dg.ScheduleDefinition(
         name=dagster_identifier(mapping.project, mapping.name, "schedule"),

@@ -52,17 +52,12 @@ def build_step(
             for entity, _ in specs.values()
         },
         outs={
-            out: dg.AssetOut.from_spec(
-                spec,
-                is_required=False,
-                dagster_type=dg.Any,
-                io_manager_key=target_key,
-                backfill_policy=_BACKFILLS if spec.partitions_def else None,
-            )
+            out: dg.AssetOut.from_spec(spec, is_required=False, dagster_type=dg.Any, io_manager_key=target_key)
             for out, (_, spec) in specs.items()
         },
         internal_asset_deps={out: {dg.AssetKey(entity.source_key)} for out, (entity, _) in specs.items()},
         can_subset=True,
+        backfill_policy=_BACKFILLS if mapping.config.partitions else None,
         required_resource_keys={source_key, target_key},
         pool=mapping.config.pool,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ProjectsFolder
-from tests.webserver import ask, asset_keys, dagster_dev
+from tests.webserver import ask, asset_keys, dagster_dev, wait_until
 
 HANGING = """
     import time
@@ -43,13 +43,6 @@ def hanging(projects: ProjectsFolder) -> ProjectsFolder:
         """
     )
     return projects
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
