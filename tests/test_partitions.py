@@ -257,7 +257,7 @@ BACKFILL = """
 
 
 def test_a_backfill_of_the_ui_loads_its_partitions(days: ProjectsFolder) -> None:
-    with dagster_dev(days.home, days.path, days.root / "dev.log") as address:
+    with dagster_dev(days.home, days.path, days.root / "dev.log", days.root) as address:
         asset_keys(address)
         keys = [f"2024-01-0{day}" for day in range(1, 5)]
         params = {"partitionNames": keys, "assetSelection": [{"path": ["shop", "target", "sales"]}]}

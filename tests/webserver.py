@@ -19,18 +19,18 @@ from tests.conftest import CHECKOUT
 
 
 @contextlib.contextmanager
-def dagster_dev(home: Path, projects: Path, log: Path) -> Iterator[str]:
+def dagster_dev(home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT) -> Iterator[str]:
     """Runs `dagster dev` on the checkout's workspace and yields its address; ends it like Ctrl+C does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects)}
-    command = [Path(sys.executable).parent / "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
+    command = [Path(sys.executable).parent / "dagster", "dev", "-w", str(CHECKOUT / "workspace.yaml"), "-p", str(port)]
     with (
         log.open("w") as output,
         subprocess.Popen(
-            command, cwd=CHECKOUT, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         ) as server,
     ):
         try:

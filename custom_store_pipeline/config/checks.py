@@ -149,7 +149,9 @@ def _partitions(config: MappingConfig) -> Iterator[Finding]:
         message = f"{partitions.type} partitions need 'start', the day from which there is data, such as 2024-01-31"
         yield Finding(("partitions",), message)
     elif partitions.type == "monthly" and partitions.start.day > 28:
-        message = f"monthly partitions begin on the day of 'start', and not every month has a day {partitions.start.day}"
+        message = (
+            f"monthly partitions begin on the day of 'start', and not every month has a day {partitions.start.day}"
+        )
         yield Finding(("partitions", "start"), f"{message}; choose a day up to the 28th")
     if partitions.keys:
         message = f"{partitions.type} partitions get their keys from the calendar; remove them, or write type: static"

@@ -95,7 +95,8 @@ class Recording:
         self._attempt = self._new_attempt()
         with contextlib.ExitStack() as until_pushed:
             if self._config.delete_type == "keys":
-                pulled = self._compared(pulled, pull_keys, until_pushed)
+                with _temporary_files():
+                    pulled = self._compared(pulled, pull_keys, until_pushed)
             yield self._watched(replace(pulled, deletes=self._marked(pulled.deletes)))
 
     def remembered(self) -> Remembered:
@@ -219,9 +220,11 @@ class Recording:
 
         def counted(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             for chunk in chunks:
-                rows.add(chunk)
+                with _temporary_files():
+                    rows.add(chunk)
                 yield chunk
-            comparison.keep_what_came_between(rows.close())
+            with _temporary_files():
+                comparison.keep_what_came_between(rows.close())
 
         return replace(pulled, chunks=counted(pulled.chunks or iter(())))
 
@@ -239,3 +242,15 @@ class Recording:
         known = set(own[names].itertuples(index=False, name=None))
         others = [row not in known for row in found.itertuples(index=False, name=None)]
         return join_chunks([own, found[others]])
+
+
+@contextlib.contextmanager
+def _temporary_files() -> Iterator[None]:
+    """What the disk refuses, as an error that says what to do; the drivers' own errors are none of these."""
+    try:
+        yield
+    except OSError as error:
+        raise StateStorageError(
+            f"keys and chunks cannot be kept in {tempfile.gettempdir()} while they are compared: {error}; free "
+            "space, or set TMPDIR to a larger disk"
+        ) from None

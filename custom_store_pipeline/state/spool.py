@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
-
-from custom_store_pipeline.errors import StateStorageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,29 +32,25 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Gives the space free; what could not be written any more is not worth a second error."""
-        self._file.close()
+        """Gives the space free; that the last bytes do not fit on the disk has been said by then."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def add(self, chunk: pd.DataFrame) -> None:
         """Writes a chunk.
 
         Raises:
-            StateStorageError: the disk is full.
+            OSError: the disk is full.
         """
-        try:
-            pickle.dump(chunk, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-            self._count += 1
-            return
-        except OSError as error:
-            problem = (
-                f"the chunks cannot be kept in {tempfile.gettempdir()} until all keys are known: {error}; free space, "
-                "set TMPDIR to a larger disk, or give the driver pull_keys, with which nothing is kept"
-            )
-        raise StateStorageError(problem)
+        pickle.dump(chunk, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._count += 1
 
     def chunks(self) -> Iterator[pd.DataFrame]:
-        """The chunks in their order, read one at a time."""
+        """The chunks in their order, read one at a time.
+
+        Raises:
+            OSError: the disk is full.
+        """
         self._file.flush()
         self._file.seek(0)
-        for _ in range(self._count):
-            yield pickle.load(self._file)  # noqa: S301  # see above
+        return (pickle.load(self._file) for _ in range(self._count))  # noqa: S301  # see above

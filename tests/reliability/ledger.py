@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import multiprocessing
 import os
 import shutil
 import signal
 import sqlite3
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,15 +77,14 @@ class Ledger:
 
     def upsert(self, *ids: int) -> None:
         """Inserts these rows into the source, or changes them."""
+        rows: list[tuple[Any, ...]] = []
         for key in ids:
             self.version += 1
-            self._execute(
-                self.source, "INSERT OR REPLACE INTO items VALUES (?, ?, ?)", key, f"v{self.version}", self.version
-            )
+            rows.append((key, f"v{self.version}", self.version))
+        self._execute_many(self.source, "INSERT OR REPLACE INTO items VALUES (?, ?, ?)", rows)
 
     def delete(self, *ids: int) -> None:
-        for key in ids:
-            self._execute(self.source, "DELETE FROM items WHERE id = ?", key)
+        self._execute_many(self.source, "DELETE FROM items WHERE id = ?", [(key,) for key in ids])
 
     def run(self, patch: Callable[[str], None] | None = None, **environment: str) -> int:
         """Materialises the entity in a process of its own; returns how that ended (0, 1, or minus a signal)."""
@@ -116,12 +117,14 @@ class Ledger:
         return sorted(path.name for path in self.projects.home.rglob("*.parquet"))
 
     @staticmethod
-    def _execute(path: Path, statement: str, *values: Any) -> list[Any]:
-        connection = sqlite3.connect(path, timeout=60)
-        with connection:
-            rows = connection.execute(statement, values).fetchall()
-        connection.close()
-        return rows
+    def _execute(path: Path, statement: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    @staticmethod
+    def _execute_many(path: Path, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+            connection.executemany(statement, rows)
 
 
 def finished(process: Any) -> int:
@@ -135,7 +138,14 @@ def finished(process: Any) -> int:
 
 # A server process that has imported everything and done nothing yet: forking it is a fresh process in milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["custom_store_pipeline.definitions", "pandas", "pyarrow.parquet", "duckdb", "fsspec"])
+_FORKS.set_forkserver_preload(
+    [
+        "custom_store_pipeline.definitions", "pandas", "pyarrow.parquet", "duckdb", "fsspec.implementations.local",
+        "alembic.command", "sqlalchemy.dialects.sqlite", "dagster._core.storage.sqlite_storage", "rich.console",
+        "dagster._core.storage.local_compute_log_manager", "dagster._core.launcher.default_run_launcher",
+        "dagster._core.run_coordinator", "structlog",
+    ]
+)  # fmt: skip
 
 
 def _materialize(
@@ -146,6 +156,7 @@ def _materialize(
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update({"DAGSTER_HOME": str(home), **environment})
+    tempfile.tempdir = None  # the server process has looked at its own TMPDIR
     import dagster as dg
 
     from custom_store_pipeline.definitions import build_definitions
