@@ -102,7 +102,7 @@ def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | Non
         result = instance.fetch_materializations(records, limit=limit, cursor=cursor)
         for record in result.records:
             stored = _state_in(record)
-            if stored is not None:
+            if stored is not None and record.partition_key == partition:
                 yield Recalled(
                     Remembered.from_json(stored),
                     record.storage_id,

@@ -66,6 +66,7 @@ def test_partitions_are_kept_apart(instance: dg.DagsterInstance) -> None:
 
     assert recall(instance, KEY, "a").remembered == number(1)
     assert recall(instance, KEY, "c").remembered is None
+    assert recall(instance, KEY, None).remembered is None
 
 
 def test_after_runs_that_overlapped_the_next_one_starts_where_the_earlier_began(instance: dg.DagsterInstance) -> None:

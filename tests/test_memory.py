@@ -1,0 +1,204 @@
+"""What a mapping's runs remember, seen from its drivers and from the materialisations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from custom_store_pipeline import memory
+from tests.conftest import ProjectsFolder
+
+KEY = dg.AssetKey(["shop", "target", "items"])
+
+FEED = """
+    import json
+    from pathlib import Path
+
+    from custom_store_pipeline import Pulled
+
+    class FeedStoreDriver:
+        def pull_data(self, mapping_config, entity):
+            told = {name: mapping_config[name] for name in ("offset", "state", "idempotency_key")}
+            with Path("calls.jsonl").open("a") as file:
+                file.write(json.dumps(told) + "\\n")
+            rows = json.loads(Path("rows.json").read_text())
+            return Pulled(rows, state={"page": len(rows)})
+
+        def pull_keys(self, mapping_config, entity):
+            return json.loads(Path("rows.json").read_text())
+"""
+
+
+class Feed:
+    """A project with one entity, and an instance that remembers."""
+
+    def __init__(self, projects: ProjectsFolder, instance: dg.DagsterInstance) -> None:
+        self.projects = projects
+        self.instance = instance
+        projects.driver("feed_store_driver", FEED)
+        projects.sqlite()
+
+    def mapping(self, more: str) -> None:
+        self.projects.mapping(
+            f"""
+            mappings:
+              - mapping:
+                  from:
+                    store: {{file_name: feed_store_driver, name: feed}}
+                    entity: {{include: [items], primary_keys: [id]}}
+                    offset: {{offset_columns: [id]}}
+                  to: {{file_name: sqlite_store_driver, name: target, args: {{path: target.db}}}}
+                  write_mode: upsert
+                  {more}
+            """
+        )
+
+    def run(self, *ids: int) -> dg.ExecuteInProcessResult:
+        (self.projects.root / "rows.json").write_text(json.dumps([{"id": key} for key in ids]))
+        job = self.projects.definitions().resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(instance=self.instance, raise_on_error=False)
+
+    def calls(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.projects.root / "calls.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def feed(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+    monkeypatch.setenv("CUSTOM_STORE_STATE_URL", str(projects.root / "state"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Feed(projects, instance)
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (event,) = result.get_asset_materialization_events()
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def test_a_driver_gets_what_was_reached_before(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    assert feed.run(1, 2).success
+    assert feed.run(3).success
+
+    first, second = feed.calls()
+    assert first["offset"] == {"columns": ["id"], "joining_condition": "AND", "values": {}}
+    assert first["state"] is None
+    assert second["offset"]["values"] == {"id": 2}
+    assert second["state"] == {"page": 2}
+
+
+def test_a_full_load_gets_nothing_but_lays_the_ground_for_incremental_ones(feed: Feed) -> None:
+    feed.mapping("load_type: full")
+    feed.run(1, 2)
+    feed.run(1, 2)
+    assert [(call["offset"]["values"], call["state"]) for call in feed.calls()] == [({}, None), ({}, None)]
+
+    feed.mapping("load_type: incremental")
+    feed.run(3)
+
+    assert feed.calls()[-1]["offset"]["values"] == {"id": 2}
+    assert feed.calls()[-1]["state"] == {"page": 2}
+
+
+def test_first_load_begins_from_nothing_as_long_as_it_is_true(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(9)
+    feed.mapping("load_type: incremental\n                  first_load: true")
+    feed.run(5)
+    assert (feed.calls()[-1]["offset"]["values"], feed.calls()[-1]["state"]) == ({}, None)
+
+    feed.mapping("load_type: incremental")
+    feed.run(6)
+
+    assert feed.calls()[-1]["offset"]["values"] == {"id": 5}
+
+
+def test_a_failed_run_remembers_nothing(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(1)
+    (feed.projects.root / "target.db").rename(feed.projects.root / "away")
+    (feed.projects.root / "target.db").mkdir()
+    assert not feed.run(2).success
+    (feed.projects.root / "target.db").rmdir()
+
+    feed.run(2)
+
+    assert feed.calls()[-1]["offset"]["values"] == {"id": 1}
+
+
+def test_the_idempotency_key_changes_when_something_has_arrived(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    (feed.projects.root / "target.db").mkdir()
+    feed.run(1)
+    feed.run(1)
+    (feed.projects.root / "target.db").rmdir()
+    feed.run(1)
+    feed.run(1)  # nothing new: the watermark is the same, but it is another load
+
+    keys = [call["idempotency_key"] for call in feed.calls()]
+    assert len(set(keys[:3])) == 1
+    assert keys[3] != keys[2]
+
+
+def test_the_idempotency_key_of_a_load_without_memory_is_that_of_its_run(feed: Feed) -> None:
+    feed.mapping("load_type: full")
+    feed.projects.mapping(
+        (feed.projects.path / "shop/mappings/items.yaml").read_text().replace("offset_columns: [id]", "")
+    )
+    feed.run(1)
+    feed.run(1)
+
+    first, second = feed.calls()
+    assert first["idempotency_key"] != second["idempotency_key"]
+
+
+def test_a_materialisation_shows_what_was_remembered(feed: Feed) -> None:
+    feed.mapping("load_type: incremental\n                  delete_type: keys")
+    feed.run(1, 2, 3)
+
+    shown = metadata(feed.run(2, 3, 7))
+
+    assert shown["watermarks_before"] == {"id": "3"}
+    assert shown["watermarks_after"] == {"id": "7"}
+    assert shown["deletes"] == 1
+    assert shown["dagster/row_count"] == 3
+    assert shown["snapshot_keys"] == 3
+    path = Path(shown["snapshot"])
+    assert path.parent == feed.projects.root / "state/shop/target/items"
+    assert path.stat().st_size == shown["snapshot_bytes"]
+
+
+def test_what_is_remembered_is_lost_without_dagster_home_which_is_said(projects: ProjectsFolder) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        feed = Feed(projects, instance)
+        feed.mapping("load_type: incremental\n                  delete_type: keys")
+
+        result = feed.run(1)
+
+        assert result.success
+        logged = [record.event_log_entry.user_message for record in instance.get_records_for_run(result.run_id).records]
+    assert (
+        "DAGSTER_HOME is not set, so what this mapping remembers (watermarks, key snapshots) is lost when the process "
+        "ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"
+    ) in logged
+
+
+def test_an_entity_that_asks_for_no_memory_costs_none(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed.mapping("load_type: full")
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("offset_columns: [id]", ""))
+
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("asked for")
+
+    for name in ("recall", "run_status", "snapshot_folder", "Recording"):
+        monkeypatch.setattr(memory, name, never)
+    result = feed.run(1)
+
+    assert result.success
+    assert not {"custom_store/state", "watermarks_after", "snapshot"} & set(metadata(result))
+    assert not (feed.projects.root / "state").exists()
