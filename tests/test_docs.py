@@ -43,6 +43,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "to.entity.": models.TargetEntities,
     "store.": models.Store,
     "retries.": models.Retries,
+    "partitions.": models.Partitions,
 }
 
 

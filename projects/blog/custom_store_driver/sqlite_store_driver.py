@@ -21,6 +21,8 @@ class SqliteStoreDriver:
         mode, keys = config["write_mode"], config["primary_keys"]
         if mode not in ("overwrite", "append", "upsert") or (mode == "upsert" and not keys):
             raise TerminalError(f"write_mode '{mode}' with primary_keys {keys} is not possible in this driver")
+        if mode == "overwrite" and config["partition"]:
+            raise TerminalError("overwrite would replace all partitions by this one; use write_mode: upsert")
         path = Path(config["args"]["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = sqlite3.connect(path, timeout=60)

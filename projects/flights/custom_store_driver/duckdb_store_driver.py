@@ -24,6 +24,8 @@ class DuckdbStoreDriver:
         mode, keys, table = config["write_mode"], config["primary_keys"], quoted(entity)
         if mode not in ("overwrite", "append", "upsert") or (mode == "upsert" and not keys):
             raise TerminalError(f"write_mode '{mode}' with primary_keys {keys} is not possible in this driver")
+        if mode == "overwrite" and config["partition"]:
+            raise TerminalError("overwrite would replace all partitions by this one; use write_mode: upsert")
         path = Path(config["args"]["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = duckdb.connect(path)
