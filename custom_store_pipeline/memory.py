@@ -153,7 +153,7 @@ class StepMemory:
         if recording is None:
             return {}
         after = recording.remembered()
-        found: dict[str, Any] = {STATE: after.to_json()}
+        found: dict[str, Any] = {}
         if after.watermarks:
             found["watermarks_before"] = _shown(self._before(entity))
             found["watermarks_after"] = _shown(after)
@@ -162,7 +162,7 @@ class StepMemory:
             found["snapshot"] = dg.MetadataValue.path(folder.url(after.snapshot.files[-1]))
             found["snapshot_bytes"] = after.snapshot.bytes
             found["snapshot_keys"] = after.snapshot.keys
-        return found
+        return {**found, STATE: after.to_json()}
 
     def clean_up(self, entity: Entity) -> None:
         """Removes what is of no use any more, now that the materialisation is stored."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.conftest import CHECKOUT, run_cli
+from tests.conftest import CHECKOUT, ProjectsFolder, run_cli
 from tests.webserver import asset_keys, dagster_dev
 
 CHROMIUM = shutil.which("chromium")
@@ -82,6 +83,59 @@ def test_the_page_of_an_asset_shows_rows_and_columns(address: str, page: Page) -
     expect(page.get_by_text("dep_delay", exact=True).first).to_be_visible()
     expect(page.get_by_text("data/flights.duckdb, table flights").first).to_be_visible()
     take_picture(page, "asset_page.png")
+
+
+ORDERS = """
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+
+    class OrdersStoreDriver:
+        def pull_data(self, mapping_config, entity):
+            rows = pd.DataFrame(json.loads(Path(mapping_config["args"]["path"]).read_text()))
+            rows["updated_at"] = pd.to_datetime(rows["updated_at"])
+            since = mapping_config["offset"]["values"].get("updated_at")
+            return rows if since is None else rows[rows["updated_at"] > since]
+
+        def pull_keys(self, mapping_config, entity):
+            return json.loads(Path(mapping_config["args"]["path"]).read_text())
+"""
+ORDERS_MAPPING = """
+    mappings:
+      - mapping:
+          from:
+            store: {{file_name: orders_store_driver, name: erp, args: {{path: {root}/orders.json}}}}
+            entity: {{include: [orders], primary_keys: [id]}}
+            offset: {{offset_columns: [updated_at]}}
+          to: {{file_name: sqlite_store_driver, name: warehouse, args: {{path: {root}/warehouse.db}}}}
+          load_type: incremental
+          write_mode: upsert
+          delete_type: keys
+"""
+
+
+@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs chromium (apt-get install chromium)")
+def test_the_page_of_an_incremental_asset_shows_what_is_remembered(projects: ProjectsFolder, page: Page) -> None:
+    projects.driver("orders_store_driver", ORDERS)
+    projects.sqlite()
+    projects.mapping(ORDERS_MAPPING.format(root=projects.root), name="orders")
+    for first, last, day in ((1, 101, 1), (3, 121, 2)):
+        rows = [{"id": key, "updated_at": f"2024-03-0{day}T12:00:{key % 60:02}"} for key in range(first, last)]
+        (projects.root / "orders.json").write_text(json.dumps(rows))
+        assert projects.materialize_by_cli().returncode == 0
+
+    with dagster_dev(projects.home, projects.path, projects.root / "dev.log") as address:
+        asset_keys(address)
+        page.goto(f"{address}/assets/shop/warehouse/orders?view=events")
+
+        (snapshot,) = sorted((projects.home / "storage/custom_store_state").rglob("*.parquet"))[-1:]
+        for shown in ("watermarks_before", "watermarks_after", "deletes", "snapshot_bytes", str(snapshot)):
+            expect(page.get_by_text(shown).first).to_be_visible(timeout=30_000)
+        for shown in ("2024-03-01 12:00:59", "2024-03-02 12:00:59"):
+            expect(page.get_by_text(shown).first).to_be_visible()
+        expect(page.get_by_text(f"{snapshot.stat().st_size:,}", exact=True).first).to_be_visible()
+        take_picture(page, "incremental.png")
 
 
 def take_picture(page: Page, name: str) -> None:
