@@ -95,10 +95,13 @@ def _materialize(
     redactor = redactor_of(mapping)
     memory = StepMemory(context.instance, mapping, entities, context.run.run_id, redactor, warn=context.log.warning)
 
+    is_incremental = mapping.config.load_type == "incremental"
+
     def transfer(entity: Entity, watch: Watch) -> Transferred:
         run = memory.run_values(entity)
-        has_pull_keys = mapping.config.load_type == "incremental" or source.can_pull_keys(redactor)
-        pull_keys = partial(source.pull_keys, mapping, entity, run, redactor) if has_pull_keys else None
+        pull_keys = None
+        if mapping.config.delete_type == "keys" and (is_incremental or source.can_pull_keys(redactor)):
+            pull_keys = partial(source.pull_keys, mapping, entity, run, redactor)
 
         @contextlib.contextmanager
         def pull(entity: Entity) -> Iterator[PulledData]:
