@@ -143,7 +143,7 @@ _FORKS.set_forkserver_preload(
         "custom_store_pipeline.definitions", "pandas", "pyarrow.parquet", "duckdb", "fsspec.implementations.local",
         "alembic.command", "sqlalchemy.dialects.sqlite", "dagster._core.storage.sqlite_storage", "rich.console",
         "dagster._core.storage.local_compute_log_manager", "dagster._core.launcher.default_run_launcher",
-        "dagster._core.run_coordinator", "structlog",
+        "dagster._core.run_coordinator", "structlog", "s3fs",
     ]
 )  # fmt: skip
 
