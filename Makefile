@@ -29,7 +29,7 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: .venv/.installed-dev ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found; install one, or run: make PYTHON=/path/to/python3"; exit 1; }

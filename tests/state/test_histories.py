@@ -57,7 +57,7 @@ class World:
             run_id, lambda other: self.statuses[other], lambda _: None, lambda: None, Redactor()
         )
         is_incremental = self.config.load_type == "incremental"
-        since = self.remembered.watermarks.get("version", 0) if is_incremental else 0
+        since = (is_incremental and self.remembered.watermarks.get("version")) or 0
         source = {} if pulls_nothing else dict(self.source)
         frame = pd.DataFrame([row for row in source.items() if row[1] > since], columns=["id", "version"])
         data: Any = [frame[at : at + 2] for at in range(0, max(len(frame), 1), 2)] if self.in_chunks else frame
