@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from custom_store_pipeline.errors import PullError, TooManyDeletesError
-from custom_store_pipeline.state.deletions import check_unique, common_keys, comparable, count_distinct, missing_keys
+from custom_store_pipeline.state.deletions import (
+    check_unique,
+    common_keys,
+    comparable,
+    count_distinct,
+    missing_keys,
+    one_database,
+)
 from custom_store_pipeline.state.keys import Keys, KeyWriter, read_keys
 from custom_store_pipeline.state.remembered import SnapshotRecord
 from custom_store_pipeline.state.snapshots import SnapshotFolder, run_of, snapshot_name
@@ -76,8 +83,11 @@ class KeyComparison:
             StateStorageError: the snapshots cannot be read or written.
         """
         self._keys = keys
-        if keys is None:
-            return
+        if keys is not None:
+            with one_database(self._temp):
+                self._compare(keys, pushed)
+
+    def _compare(self, keys: Keys, pushed: Keys | None) -> None:
         check_unique(keys, self._temp)
         if self._folder is None:
             return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Enough for a hash table of some million keys. What does not fit goes to the disk, so this does not limit the keys.
-_MEMORY = "160MB"
+_MEMORY = "256MB"
 _THREADS = 2
+# Of very many or very long keys, too much has to stay in memory even so; then one part after another is compared.
+_PARTS = (1, 8, 64)
 _EXAMPLES = 3
+
+
+@contextlib.contextmanager
+def one_database(spill: Path) -> Iterator[None]:
+    """Within it, all that is asked with the same ``spill`` shares a database, which takes a moment to open."""
+    with _database(spill):
+        yield
 
 
 def check_unique(keys: Keys, spill: Path) -> None:
@@ -32,11 +42,12 @@ def check_unique(keys: Keys, spill: Path) -> None:
         StateStorageError: the disk is full.
     """
     columns = ", ".join(_names(keys.columns))
-    found = _query(
-        f"SELECT {columns} FROM {_file(keys)} GROUP BY {columns} HAVING count(*) > 1 LIMIT {_EXAMPLES}", spill
-    )
+    # Where all hashes are different, the keys are, and hashes are shorter to compare.
+    if not _twice(f"hash({columns})", keys, spill).num_rows:
+        return
+    found = _twice(columns, keys, spill)
     if found.num_rows:
-        rows = keys_of(found, keys.columns).itertuples(index=False)
+        rows = keys_of(found.slice(0, _EXAMPLES), keys.columns).itertuples(index=False)
         examples = [", ".join(f"{key}={value}" for key, value in zip(keys.names, row, strict=True)) for row in rows]
         raise UnusableKeysError(
             f"primary keys occur more than once in what was pulled, such as {' and '.join(examples)}, so deletions "
@@ -69,16 +80,30 @@ def count_distinct(files: Sequence[Keys], spill: Path) -> int:
     """How many different keys comparable files hold together; none has duplicates of its own."""
     if len(files) == 1:
         return files[0].count
-    (count,) = (
-        _query(f"SELECT count(*) FROM ({_union(files, _columns(files), 'UNION')})", spill).to_pylist()[0].values()
+    columns = _columns(files)
+    found = _query(
+        lambda part: f"SELECT count(*) FROM (SELECT DISTINCT * FROM ({_union(files, columns, part)}))", columns, spill
     )
-    return int(count)
+    return sum(found.column(0).to_pylist())
+
+
+def _twice(columns: str, keys: Keys, spill: Path) -> Any:
+    return _query(
+        lambda part: (
+            f"SELECT {columns} FROM ({_union([keys], keys.columns, part)}) GROUP BY {columns} "
+            f"HAVING count(*) > 1 LIMIT {_EXAMPLES}"
+        ),
+        keys.columns,
+        spill,
+    )
 
 
 def _combined(some: Sequence[Keys], operator: str, others: Sequence[Keys], spill: Path) -> pd.DataFrame:
     columns = _columns([*others, *some])
-    query = f"({_union(some, columns, 'UNION ALL')}) {operator} ({_union(others, columns, 'UNION ALL')})"
-    return keys_of(_query(query, spill), columns)
+    found = _query(
+        lambda part: f"({_union(some, columns, part)}) {operator} ({_union(others, columns, part)})", columns, spill
+    )
+    return keys_of(found, columns)
 
 
 def _columns(files: Sequence[Keys]) -> tuple[KeyColumn, ...]:
@@ -89,8 +114,8 @@ def _columns(files: Sequence[Keys]) -> tuple[KeyColumn, ...]:
     )
 
 
-def _union(files: Sequence[Keys], columns: Sequence[KeyColumn], operator: str) -> str:
-    return f" {operator} ".join(_selected(keys, columns) for keys in files)
+def _union(files: Sequence[Keys], columns: Sequence[KeyColumn], part: str) -> str:
+    return f"SELECT * FROM ({' UNION ALL '.join(_selected(keys, columns) for keys in files)}) WHERE {part}"
 
 
 def _selected(keys: Keys, columns: Sequence[KeyColumn]) -> str:
@@ -106,18 +131,31 @@ def _names(columns: Sequence[KeyColumn]) -> list[str]:
 
 
 def _file(keys: Keys) -> str:
-    quoted = str(keys.path).replace("'", "''")
-    return f"read_parquet('{quoted}')"
+    path = re.sub(r"[*?[]", r"[\g<0>]", str(keys.path)).replace("'", "''")
+    return f"read_parquet('{path}', hive_partitioning = false)"
 
 
-def _query(query: str, spill: Path) -> Any:
+def _query(query: Callable[[str], str], columns: Sequence[KeyColumn], spill: Path) -> Any:
+    """What is found among all keys at once or, if that takes too much memory, among one part of them after another.
+
+    Args:
+        query: makes the query of the condition for a part; equal keys are in the same one.
+        columns: the keys' columns.
+        spill: a folder for what does not fit into memory.
+    """
     import duckdb
+    import pyarrow as pa
 
-    try:
-        with _database(spill) as database:
-            return database.sql(query).to_arrow_table()
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-        problem = f"the keys cannot be compared in {spill}: {error}; free space, or set TMPDIR to a larger disk"
+    key, problem = ", ".join(_names(columns)), ""
+    for count in _PARTS:
+        parts = ["true"] if count == 1 else [f"hash({key}) % {count} = {number}" for number in range(count)]
+        try:
+            with _database(spill) as database:
+                return pa.concat_tables([database.sql(query(part)).to_arrow_table() for part in parts])
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            problem = f"the keys cannot be compared in {spill}: {error}; free space, or set TMPDIR to a larger disk"
+            if isinstance(error, duckdb.IOException):
+                break
     raise StateStorageError(problem)
 
 
@@ -131,5 +169,5 @@ def _database(spill: Path) -> Iterator[Any]:
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
     }
-    with duckdb.connect(config=settings) as database:
+    with duckdb.connect(f":memory:{spill}", config=settings) as database:
         yield database

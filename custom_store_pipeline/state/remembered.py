@@ -76,7 +76,7 @@ class Remembered:
         return cls(
             decode(stored["watermarks"]),
             decode(stored["driver_state"]),
-            None if snapshot is None else SnapshotRecord(**_with_tuples(snapshot)),
+            None if snapshot is None else SnapshotRecord(**_with_tuples(decode(snapshot))),
             stored["begun_after"],
         )
 

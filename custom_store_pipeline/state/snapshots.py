@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from custom_store_pipeline.errors import StateStorageError
-from custom_store_pipeline.redaction import Redactor
+from custom_store_pipeline.redaction import Redactor, passwords_in_urls
 
 Result = TypeVar("Result")
 
@@ -41,11 +41,12 @@ class SnapshotFolder:
         """
         self._state_url = state_url
         self._parts = parts
+        self._redactor = Redactor(passwords_in_urls(state_url))
 
     def url(self, name: str = "") -> str:
         """Where a snapshot, or the folder, is, as people read it: without passwords."""
         path = "/".join([self._state_url.rstrip("/"), *map(_folder_name, self._parts), name])
-        return Redactor().text(path.rstrip("/"))
+        return self._redactor.text(path.rstrip("/"))
 
     def names(self) -> list[str]:
         """The names of all snapshots that were written completely, oldest first.
@@ -133,7 +134,7 @@ class SnapshotFolder:
         except FileNotFoundError:
             reason = "it is not there"
         except Exception as error:
-            reason = Redactor().text(f"{type(error).__name__}: {error}")
+            reason = self._redactor.text(f"{type(error).__name__}: {error}")
         raise StateStorageError(
             f"cannot {verb} the key snapshots at {self.url(name)}: {reason}; see that CUSTOM_STORE_STATE_URL "
             "leads where it did before, and that it can be read and written"

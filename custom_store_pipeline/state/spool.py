@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from custom_store_pipeline.errors import UnusableDataError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -40,9 +42,16 @@ class Spool:
         """Writes a chunk.
 
         Raises:
+            UnusableDataError: it holds objects that exist in this process only.
             OSError: the disk is full.
         """
-        pickle.dump(chunk, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            pickle.dump(chunk, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise UnusableDataError(
+                f"pull_data yielded values that cannot be kept on disk until all keys are known: {error}; let "
+                "it turn them into numbers, texts, bytes or times"
+            ) from None
         self._count += 1
 
     def chunks(self) -> Iterator[pd.DataFrame]:

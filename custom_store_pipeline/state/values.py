@@ -12,7 +12,7 @@ import re
 import uuid
 import zoneinfo
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def to_text(value: Any) -> str:
     """
     value = plain(value)
     if isinstance(value, Decimal) and value.is_finite():
-        value = value.normalize()  # 1.0 and 1.00 are equal
+        value = _normalized(value)
+    elif isinstance(value, float) and not value:
+        value = 0.0  # which -0.0 is equal to
     name = _type_of(value)
     return f"{name}:{SCALARS[name].to_text(value)}"
 
@@ -143,10 +145,12 @@ def _timestamp_to_text(value: pd.Timestamp) -> str:
 
 
 def _timestamp_from_text(text: str) -> pd.Timestamp:
+    import numpy as np
     import pandas as pd
 
     found = _match(_TIMESTAMP, text)
-    value = pd.Timestamp(found["iso"]).as_unit(cast("Any", found["unit"]))
+    # Numpy reads years after 9999 too.
+    value = pd.Timestamp(np.datetime64(found["iso"], cast("Any", found["unit"])))
     return value.tz_localize("UTC").tz_convert(found["zone"]) if found["zone"] else value
 
 
@@ -154,6 +158,8 @@ def zone_name(value: Any) -> str:
     """The name under which pandas finds a timestamp's time zone again, or its offset as ``UTC+02:00``."""
     import pandas as pd
 
+    if isinstance(value.tzinfo, dt.timezone):  # its name may be that of a zone with another offset
+        return str(dt.timezone(value.utcoffset()))
     try:
         pd.Timestamp(0, tz=str(value.tzinfo))
     except (KeyError, ValueError, zoneinfo.ZoneInfoNotFoundError):
@@ -161,26 +167,59 @@ def zone_name(value: Any) -> str:
     return str(value.tzinfo)
 
 
-def _datetime_to_text(value: dt.datetime) -> str:
-    zone = value.tzinfo.key if isinstance(value.tzinfo, zoneinfo.ZoneInfo) else None
-    return f"{value.isoformat()}[{zone}]" if zone else value.isoformat()
+def _datetime_to_text(value: dt.datetime | dt.time) -> str:
+    zone = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)  # of zoneinfo, of pytz
+    return f"{value.isoformat()}[{zone}]" if zone and _is_known(zone) else value.isoformat()
+
+
+def _is_known(zone: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (ValueError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def _datetime_from_text(text: str) -> dt.datetime:
     found = _match(_DATETIME, text)
     value = dt.datetime.fromisoformat(found["iso"])
-    return value.astimezone(zoneinfo.ZoneInfo(found["zone"])) if found["zone"] else value
+    if not found["zone"]:
+        return value
+    zone = zoneinfo.ZoneInfo(found["zone"])
+    for fold in (0, 1):  # the clock shows an hour twice when summer time ends
+        there = value.replace(tzinfo=zone, fold=fold)
+        if there.utcoffset() == value.utcoffset():
+            return there
+    return value.astimezone(zone)  # the zone's rules have changed since
+
+
+def _time_from_text(text: str) -> dt.time:
+    found = _match(_DATETIME, text)
+    value = dt.time.fromisoformat(found["iso"])
+    return value.replace(tzinfo=zoneinfo.ZoneInfo(found["zone"])) if found["zone"] else value
+
+
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def _pandas_timedelta_to_text(value: pd.Timedelta) -> str:
-    return f"{value.as_unit('ns').value}[{value.unit}]"
+    return f"{int(value.asm8.astype('int64')) * _NANOSECONDS[value.unit]}[{value.unit}]"
 
 
 def _pandas_timedelta_from_text(text: str) -> pd.Timedelta:
+    import numpy as np
     import pandas as pd
 
     found = _match(_TIMESTAMP, text)
-    return pd.Timedelta(int(found["iso"]), unit="ns").as_unit(cast("Any", found["unit"]))
+    unit = cast("Any", found["unit"])
+    return pd.Timedelta(np.timedelta64(int(found["iso"]) // _NANOSECONDS[unit], unit))
+
+
+def _normalized(value: Decimal) -> Decimal:
+    """Without zeros at the end, because 1.0 and 1.00 are equal, and with all other digits."""
+    if not value:
+        return Decimal(0)
+    return value.normalize(Context(len(value.as_tuple().digits), Emin=MIN_EMIN, Emax=MAX_EMAX))
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:
@@ -197,15 +236,16 @@ def _timedelta_from_text(text: str) -> dt.timedelta:
 
 SCALARS: dict[str, _Scalar] = {
     "bool": _Scalar(lambda value: str(value).lower(), lambda text: text == "true"),
-    "int": _Scalar(str, int),
-    "float": _Scalar(repr, float),
-    "str": _Scalar(str, str),
+    # Not str() and repr(), which members of an enumeration answer with their names.
+    "int": _Scalar(int.__repr__, int),
+    "float": _Scalar(float.__repr__, float),
+    "str": _Scalar(str.__str__, str),
     "bytes": _Scalar(bytes.hex, bytes.fromhex),
     "decimal": _Scalar(str, Decimal),
     "timestamp": _Scalar(_timestamp_to_text, _timestamp_from_text),
     "datetime": _Scalar(_datetime_to_text, _datetime_from_text),
     "date": _Scalar(dt.date.isoformat, dt.date.fromisoformat),
-    "time": _Scalar(dt.time.isoformat, dt.time.fromisoformat),
+    "time": _Scalar(_datetime_to_text, _time_from_text),
     "pandas_timedelta": _Scalar(_pandas_timedelta_to_text, _pandas_timedelta_from_text),
     "timedelta": _Scalar(lambda value: f"{value.days},{value.seconds},{value.microseconds}", _timedelta_from_text),
     "uuid": _Scalar(str, uuid.UUID),

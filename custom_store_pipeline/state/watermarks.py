@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import WatermarkError
@@ -74,8 +74,7 @@ class Watermarks:
         try:
             return other if other > one else one
         except TypeError:
-            kinds = sorted({type(one).__name__, type(other).__name__})
-            raise WatermarkError(_no_order(column, " and ".join(kinds))) from None
+            raise WatermarkError(_no_order(column, [one, other])) from None
 
 
 def _greatest(frame: pd.DataFrame, column: str) -> Any:
@@ -92,9 +91,8 @@ def _greatest(frame: pd.DataFrame, column: str) -> Any:
         values = values.astype(values.cat.categories.dtype)
     try:
         found = plain(values.max())
-    except TypeError:
-        kinds = sorted({type(value).__name__ for value in values})
-        raise WatermarkError(_no_order(column, " and ".join(kinds))) from None
+    except (TypeError, ValueError):  # arrays raise the latter
+        raise WatermarkError(_no_order(column, values)) from None
     try:
         encode(found)
     except UnknownTypeError as error:
@@ -105,8 +103,9 @@ def _greatest(frame: pd.DataFrame, column: str) -> Any:
     return found
 
 
-def _no_order(column: str, kinds: str) -> str:
+def _no_order(column: str, values: Iterable[Any]) -> str:
+    kinds = {type(value).__name__ + (" with a time zone" if getattr(value, "tzinfo", None) else "") for value in values}
     return (
-        f"the offset column '{column}' holds {kinds}, of which none is the greatest; "
+        f"the offset column '{column}' holds {' and '.join(sorted(kinds))}, of which none is the greatest; "
         "let pull_data return values of one type"
     )

@@ -1,0 +1,232 @@
+"""Deletions among 5,000,000 keys: the package's comparison of key files against a pandas merge with an indicator.
+
+    python benchmarks/deletions.py [ROUNDS]
+
+Each contender is a process of its own, and they take turns. Memory is a process's peak (ru_maxrss) beyond that of one
+that only imports the same libraries; ratios are taken round by round. Contenders:
+
+- pandas: both tables read from Parquet, `old.merge(new, how="left", indicator=True)`, and what is `left_only`;
+- comparison: `missing_keys` of two files that `KeyWriter` wrote beforehand, as a snapshot of the last run is one;
+- all of it: what a run does with new rows: `KeyWriter` chunk by chunk, `check_unique`, and the comparison.
+
+A round in which they do not find the same deletions is an error. The goals are for the first two keys; the others show
+that larger keys pass through the same memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+CHANGED = 1_000  # keys that are gone, and as many that are new
+CHUNK = 100_000
+
+
+class Key(NamedTuple):
+    """A kind of key, and how many rows have one."""
+
+    names: list[str]
+    rows: int
+    goal: float | None = None
+
+
+KEYS = {
+    "int64": Key(["id"], 5_000_000, 0.5),
+    "(str, int64)": Key(["shop", "number"], 5_000_000, 0.35),
+    "int64, more": Key(["id"], 20_000_000),
+    "3 × 60 characters": Key(["a", "b", "c"], 2_000_000),
+}
+
+
+class Measured(NamedTuple):
+    """What a contender took: the seconds of each step, the peak memory in MB, and a digest of what it found."""
+
+    seconds: dict[str, float]
+    memory: float
+    found: str
+
+
+def main(rounds: int) -> None:
+    """Prints a table."""
+    print(f"Medians of {rounds} rounds (least–most); ratios to pandas.\n")
+    print("| key | contender | seconds | ratio | with reading (pandas) or writing (ours) | ratio | MB | ratio | goal |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, key in KEYS.items():
+        with tempfile.TemporaryDirectory(prefix="deletions_") as folder:
+            root = Path(folder)
+            alone(written, root, name)
+            measured = [measured_round(root, name) for _ in range(rounds)]
+        for index, contender in enumerate(CONTENDERS):
+            compared = [one[index].seconds["comparison"] for one in measured]
+            total = [sum(one[index].seconds.values()) for one in measured]
+            cells = [f"{name}, {key.rows:,} rows", contender]
+            for values, of_pandas in (
+                (compared, [one[0].seconds["comparison"] for one in measured]),
+                (total, [sum(one[0].seconds.values()) for one in measured]),
+                ([one[index].memory for one in measured], [one[0].memory for one in measured]),
+            ):
+                ratios = [value / reference for value, reference in zip(values, of_pandas, strict=True)]
+                cells += [spread(values), f"{spread(ratios)}" if index else "1"]
+            print(f"| {' | '.join(cells)} | {key.goal or '–'} |", flush=True)
+        steps = {step: spread([one[2].seconds[step] for one in measured]) for step in measured[0][2].seconds}
+        print(f"| {name} | – of which | {', '.join(f'{step} {value}' for step, value in steps.items())} ||||||")
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median, and the range."""
+    digits = 0 if min(values) >= 50 else 2
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def measured_round(root: Path, name: str) -> list[Measured]:
+    """Each contender once."""
+    imports = alone(only_imported, root, name)
+    measured = [alone(contender, root, name) for contender in CONTENDERS.values()]
+    if len({one.found for one in measured}) > 1:
+        raise RuntimeError(f"the contenders found different deletions: {measured}")
+    return [one._replace(memory=one.memory - imports) for one in measured]
+
+
+def alone(work: Callable[[Path, str], Any], root: Path, name: str) -> Any:
+    """The result of a function that is called in a new process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, root, name).result()
+
+
+def written(root: Path, name: str) -> None:
+    """Writes old and new keys: as pandas has them, and the old ones as a snapshot too."""
+    import numpy as np
+
+    key = KEYS[name]
+    random = np.random.default_rng(0)
+    numbers = np.cumsum(random.integers(1, 20, key.rows + CHANGED))
+    kept = np.delete(numbers[: key.rows], random.choice(key.rows, CHANGED, replace=False))
+    new = np.concatenate([kept, numbers[key.rows :]])
+    random.shuffle(new)
+    for file, values in (("old", numbers[: key.rows]), ("new", new)):
+        frame = keys_from(key.names, values)
+        frame.to_parquet(root / f"{file}.parquet", index=False)
+        with_keys(root, name, file)
+
+
+def keys_from(names: Sequence[str], numbers: np.ndarray[Any, Any]) -> pd.DataFrame:
+    """Keys that are as different as the numbers: a number, one of 1,000 shops and a number, or three long texts."""
+    import pandas as pd
+
+    if len(names) == 1:
+        return pd.DataFrame({names[0]: numbers})
+    if len(names) == 2:
+        shops = pd.Series([f"shop {number:04}" for number in range(1_000)])
+        return pd.DataFrame({names[0]: shops.take(numbers % 1_000).array, names[1]: numbers // 1_000})
+    digests = [hashlib.blake2b(number.tobytes(), digest_size=60).hexdigest() for number in numbers]
+    texts = {"a": 0, "b": 30, "c": 60}
+    return pd.DataFrame({name: [digest[at : at + 60] for digest in digests] for name, at in texts.items()})
+
+
+def with_keys(root: Path, name: str, file: str) -> float:
+    """Writes the keys of a table chunk by chunk; returns the seconds without those of reading it."""
+    import pyarrow.parquet as pq
+
+    from custom_store_pipeline.state.keys import KeyWriter
+
+    writer = KeyWriter(root / f"{file}_keys.parquet", KEYS[name].names)
+    seconds = 0.0
+    for batch in pq.ParquetFile(root / f"{file}.parquet").iter_batches(CHUNK):
+        chunk = batch.to_pandas()
+        begun = time.perf_counter()
+        writer.add(chunk)
+        seconds += time.perf_counter() - begun
+    begun = time.perf_counter()
+    writer.close()
+    return seconds + time.perf_counter() - begun
+
+
+def only_imported(_root: Path, _name: str) -> float:
+    """The memory of a process that does nothing."""
+    import duckdb  # noqa: F401
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    import custom_store_pipeline.state.deletions  # noqa: F401
+
+    return peak()
+
+
+def by_pandas(root: Path, name: str) -> Measured:
+    """A merge with an indicator."""
+    only_imported(root, name)
+    import pandas as pd
+
+    names = KEYS[name].names
+    begun = time.perf_counter()
+    old, new = pd.read_parquet(root / "old.parquet"), pd.read_parquet(root / "new.parquet")
+    read = time.perf_counter()
+    merged = old.merge(new, on=names, how="left", indicator=True)
+    missing = merged.loc[merged["_merge"] == "left_only", names]
+    ended = time.perf_counter()
+    return Measured({"reading": read - begun, "comparison": ended - read}, peak(), digest(missing))
+
+
+def by_comparison(root: Path, name: str) -> Measured:
+    """The comparison of two files of keys."""
+    only_imported(root, name)
+    begun = time.perf_counter()
+    missing = compared(root)
+    return Measured({"comparison": time.perf_counter() - begun}, peak(), digest(missing))
+
+
+def by_all_of_it(root: Path, name: str) -> Measured:
+    """What a run does with new rows."""
+    only_imported(root, name)
+    from custom_store_pipeline.state.deletions import check_unique
+    from custom_store_pipeline.state.keys import read_keys
+
+    writing = with_keys(root, name, "new")
+    begun = time.perf_counter()
+    check_unique(read_keys(root / "new_keys.parquet"), root)
+    checked = time.perf_counter()
+    missing = compared(root)
+    ended = time.perf_counter()
+    seconds = {"writing": writing, "check_unique": checked - begun, "comparison": ended - checked}
+    return Measured(seconds, peak(), digest(missing))
+
+
+CONTENDERS = {"pandas": by_pandas, "comparison": by_comparison, "all of it": by_all_of_it}
+
+
+def compared(root: Path) -> pd.DataFrame:
+    """The old keys that are not among the new ones."""
+    from custom_store_pipeline.state.deletions import missing_keys
+    from custom_store_pipeline.state.keys import read_keys
+
+    return missing_keys([read_keys(root / "old_keys.parquet")], [read_keys(root / "new_keys.parquet")], root)
+
+
+def peak() -> float:
+    """The most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def digest(missing: pd.DataFrame) -> str:
+    """Equal for equal rows, whatever their order."""
+    rows = sorted(missing.itertuples(index=False, name=None))
+    if len(rows) != CHANGED:
+        raise RuntimeError(f"{len(rows):,} deletions were found, of {CHANGED:,}")
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
