@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import StateStorageError, UnusableKeysError
-from custom_store_pipeline.state.keys import AS_TYPED, TYPED, KeyColumn, Keys, keys_of
+from custom_store_pipeline.state.key_columns import AS_TYPED, TYPED, KeyColumn
+from custom_store_pipeline.state.keys import Keys, keys_of
 
 if TYPE_CHECKING:
     import pandas as pd
