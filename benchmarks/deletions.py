@@ -1,6 +1,6 @@
 """Deletions among 5,000,000 keys: the package's comparison of key files against a pandas merge with an indicator.
 
-    python benchmarks/deletions.py [ROUNDS]
+    python benchmarks/deletions.py [ROUNDS [KEY …]]
 
 Each contender is a process of its own, and they take turns. Memory is a process's peak (ru_maxrss) beyond that of one
 that only imports the same libraries; ratios are taken round by round. Contenders:
@@ -59,12 +59,13 @@ class Measured(NamedTuple):
     found: str
 
 
-def main(rounds: int) -> None:
-    """Prints a table."""
+def main(rounds: int, *names: str) -> None:
+    """Prints a table of these keys, or of all."""
     print(f"Medians of {rounds} rounds (least–most); ratios to pandas.\n")
     print("| key | contender | seconds | ratio | with reading (pandas) or writing (ours) | ratio | MB | ratio | goal |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for name, key in KEYS.items():
+    for name in names or KEYS:
+        key = KEYS[name]
         with tempfile.TemporaryDirectory(prefix="deletions_") as folder:
             root = Path(folder)
             alone(written, root, name)
@@ -229,4 +230,4 @@ def digest(missing: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, *sys.argv[2:])

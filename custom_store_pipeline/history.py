@@ -29,6 +29,7 @@ class Recalled:
     Attributes:
         remembered: what the next run starts from; None for nothing.
         position: where it was found in the event log: changes with each successful push and each forgetting.
+        starts_from: the position of the state that the next run starts from; an earlier one after runs that overlapped.
         run_id: the run that pushed, or that forgot by hand (then empty).
         when: when it was stored, in UTC; None for nothing.
         overlapped: two runs of the entity were at work at once, so that the next one starts where the earlier of them
@@ -37,6 +38,7 @@ class Recalled:
 
     remembered: Remembered | None = None
     position: int = 0
+    starts_from: int = 0
     run_id: str = ""
     when: datetime | None = None
     overlapped: bool = False
@@ -54,7 +56,7 @@ def recall(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) 
     latest = next(states, None)
     forgotten = _forgotten_at(instance, dg.AssetKey(key), partition, 0 if latest is None else latest.position)
     if latest is None or latest.remembered is None or forgotten:
-        return Recalled(position=forgotten)
+        return Recalled(position=forgotten, starts_from=forgotten)
     # Runs that began before the latest one had pushed, and that pushed before it was stored: which of them wrote a row
     # last cannot be known, so the next run takes up where the earliest of them did.
     began = latest.remembered.begun_after
@@ -70,7 +72,7 @@ def recall(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) 
         return latest
     before = before or Remembered()
     remembered = replace(latest.remembered, watermarks=before.watermarks, driver_state=before.driver_state)
-    return replace(latest, remembered=remembered, overlapped=True)
+    return replace(latest, remembered=remembered, starts_from=began, overlapped=True)
 
 
 def forget(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) -> None:
@@ -105,6 +107,7 @@ def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | Non
             if stored is not None and record.partition_key == partition:
                 yield Recalled(
                     Remembered.from_json(stored),
+                    record.storage_id,
                     record.storage_id,
                     record.run_id,
                     datetime.fromtimestamp(record.timestamp, UTC),

@@ -116,7 +116,7 @@ class StepMemory:
         recalled = self._recalled.get(entity)
         before = self._before(entity)
         # What a load without memory sends is the same within a run only.
-        starts_from = self._run_id if recalled is None or self._config.first_load else recalled.position
+        starts_from = self._run_id if recalled is None or self._config.first_load else recalled.starts_from
         identity = repr((entity.target_key, entity.partition_key, starts_from))
         is_incremental = self._config.load_type == "incremental"
         return RunValues(

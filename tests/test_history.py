@@ -79,6 +79,7 @@ def test_after_runs_that_overlapped_the_next_one_starts_where_the_earlier_began(
     assert recalled.overlapped
     assert recalled.remembered == Remembered({"number": 1}, snapshot=SnapshotRecord(("x",)), begun_after=begin)
     assert recalled.position == last
+    assert recalled.starts_from == begin  # the same idempotency key as that of the two: what they sent is replaced
 
     materialize(instance, number(6, begun_after=last))
     assert not recall(instance, KEY, None).overlapped

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from tests.conftest import CHECKOUT, ProjectsFolder
 from tests.reliability.kill_points import arm
-from tests.reliability.ledger import Ledger
+from tests.reliability.ledger import Ledger, finished
 from tests.test_docs import blocks
+from tests.webserver import wait_until
 
+BEFORE_THE_PUSH = "push: before its transaction"
 AFTER_THE_PUSH = "commit: pushed, nothing stored"
 
 
@@ -35,6 +37,36 @@ def test_the_driver_of_the_docs_has_each_row_once(projects: ProjectsFolder) -> N
     (driver,) = blocks((CHECKOUT / "docs/reliability.md").read_text(), "python")
 
     assert _ids(_ledger(projects, driver)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_two_runs_at_once_leave_each_row_once(projects: ProjectsFolder) -> None:
+    (driver,) = blocks((CHECKOUT / "docs/reliability.md").read_text(), "python")
+    waiting = driver.replace("import sqlite3", "import sqlite3\n\nfrom .source_store_driver import reach", 1).replace(
+        '        load = config["idempotency_key"]',
+        f'        reach("{BEFORE_THE_PUSH}")\n        load = config["idempotency_key"]',
+    )
+    ledger = _ledger(projects, waiting)
+    go_on = projects.root / "go on"
+    ledger.upsert(7)
+    first = ledger.start(WAIT_AT=BEFORE_THE_PUSH, WAIT_FOR=str(go_on))
+    wait_until(Path(f"{go_on}.waiting").exists)
+    ledger.upsert(8)
+    assert ledger.run() == 0, ledger.log()
+    go_on.touch()
+    assert finished(first) == 0, ledger.log()
+
+    assert ledger.run() == 0, ledger.log()
+
+    assert _ids(ledger) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_an_empty_pull_does_no_harm(projects: ProjectsFolder) -> None:
+    (driver,) = blocks((CHECKOUT / "docs/reliability.md").read_text(), "python")
+    ledger = _ledger(projects, driver)
+
+    assert ledger.run(EMPTY_PULL="1") == 0, ledger.log()
+
+    assert _ids(ledger) == [1, 2, 3, 4, 5, 6]
 
 
 def test_without_the_key_rows_would_be_doubled(projects: ProjectsFolder) -> None:

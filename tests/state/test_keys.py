@@ -136,17 +136,6 @@ def test_keys_of_any_kind_come_back_from_their_file(column: pd.Series, expected:
     assert_same(restored(keys)["id"], expected)
 
 
-@pytest.mark.parametrize("column", [column for column, _ in COLUMNS.values()], ids=COLUMNS)
-def test_keys_of_any_kind_are_compared(column: pd.Series, tmp_path: Path) -> None:
-    old, new = written(tmp_path, column), written(tmp_path, column[::-1])
-
-    check_unique(old, tmp_path)
-
-    assert missing_keys([old], [new], tmp_path).empty
-    with pytest.raises(UnusableKeysError, match="occur more than once"):
-        check_unique(written(tmp_path, pd.concat([column, column[:1]])), tmp_path)
-
-
 @pytest.mark.parametrize("column", [column for column, _ in COLUMNS.values() if column.dtype != object])
 def test_each_chunk_of_a_column_is_of_its_kind(column: pd.Series, tmp_path: Path) -> None:
     at_once, in_chunks = written(tmp_path, column), written(tmp_path, column[:1], column[:0], column[1:])
@@ -155,7 +144,7 @@ def test_each_chunk_of_a_column_is_of_its_kind(column: pd.Series, tmp_path: Path
 
 
 @ALL_KINDS
-def test_a_key_that_is_gone_comes_back_as_it_was_pulled(column: pd.Series, expected: pd.Series, tmp_path: Path) -> None:
+def test_a_key_of_any_kind_that_is_gone_comes_back(column: pd.Series, expected: pd.Series, tmp_path: Path) -> None:
     frame = pd.DataFrame({"shop": ["north", "north"], "id": column})
     old = written(tmp_path, frame, names=("shop", "id"))
     new = written(tmp_path, frame.assign(shop=["north", "south"]), names=("shop", "id"))

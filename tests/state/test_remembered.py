@@ -42,7 +42,7 @@ def test_everything_comes_back_from_json(remembered: Remembered) -> None:
     assert exactly(restored.driver_state) == exactly(remembered.driver_state)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(watermarks=st.dictionaries(st.text(), nested(), max_size=3), state=nested())
 def test_any_watermarks_and_state_come_back_from_json(watermarks: dict[str, Any], state: Any) -> None:
     restored = through_json(Remembered(watermarks, state))

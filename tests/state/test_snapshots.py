@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,53 +25,37 @@ PARTS = ("shop", "b", "items")
 
 
 @pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """The URL of something that behaves as S3."""
+def s3() -> Iterator[str]:
+    """The URL of a bucket in something that behaves as S3."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryDirectory() as empty:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": f"{empty}/config",
+            "AWS_SHARED_CREDENTIALS_FILE": f"{empty}/credentials",
+            "AWS_MAX_ATTEMPTS": "1",
+            "NO_PROXY": "127.0.0.1",
+        }.items():
+            patched.setenv(name, value)
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            patched.delenv(name, raising=False)
+        boto3.session.Session().client("s3").create_bucket(Bucket=BUCKET)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield f"s3://{BUCKET}"
+        s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
-
-
-@pytest.fixture
-def s3(s3_server: str, aws: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of an empty bucket's folder."""
-    aws.setenv("AWS_ENDPOINT_URL", s3_server)
-    bucket = boto3.resource("s3").Bucket(BUCKET)
-    bucket.create()
-    yield f"s3://{BUCKET}/state"
-    bucket.objects.delete()
-    bucket.delete()
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
-    """Credentials for a server of the tests, and none of the user's own."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-        "AWS_MAX_ATTEMPTS": "1",
-        "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    s3fs.S3FileSystem.clear_instance_cache()
-    boto3.DEFAULT_SESSION = None
-    yield monkeypatch
-    s3fs.S3FileSystem.clear_instance_cache()
-    boto3.DEFAULT_SESSION = None
 
 
 @pytest.fixture(params=["folder", "folder's URL", "s3"])
 def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A place for state that is empty."""
     if request.param == "s3":
-        return str(request.getfixturevalue("s3"))
+        return f"{request.getfixturevalue('s3')}/{tmp_path.name}"
     return str(tmp_path / "state") if request.param == "folder" else (tmp_path / "state").as_uri()
 
 
@@ -259,13 +244,17 @@ def test_a_folder_below_a_file_is_an_error(verb: str, tmp_path: Path) -> None:
     assert "see that CUSTOM_STORE_STATE_URL leads where it did before, and that it can be read and written" in message
 
 
-@ALL_VERBS
-def test_a_server_that_does_not_answer_is_an_error(verb: str, tmp_path: Path, aws: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        aws.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
+@pytest.mark.parametrize("verb", ["list", "write"])
+def test_a_server_that_does_not_answer_is_an_error(
+    verb: str, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        s3fs.S3FileSystem.clear_instance_cache()
 
-        message = ask(SnapshotFolder(f"s3://{BUCKET}/state", PARTS), verb, tmp_path)
+        message = ask(SnapshotFolder(f"{s3}/state", PARTS), verb, tmp_path)
+        s3fs.S3FileSystem.clear_instance_cache()
 
     assert message.startswith(f"cannot {verb} the key snapshots at s3://{BUCKET}/state/shop/b/items")
     assert "EndpointConnectionError: Could not connect to the endpoint URL" in message

@@ -163,13 +163,13 @@ def nested() -> st.SearchStrategy[Any]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(nested())
 def test_any_value_comes_back_through_json(value: object) -> None:
     assert exactly(through_json(value)) == exactly(value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(scalars().filter(lambda value: value == value))
 def test_any_scalar_comes_back_from_text(value: object) -> None:
     restored = from_text(to_text(value))
@@ -178,7 +178,7 @@ def test_any_scalar_comes_back_from_text(value: object) -> None:
     assert restored == value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False))
 def test_texts_of_decimals_are_equal_where_decimals_are(one: Decimal, other: Decimal) -> None:
     assert (to_text(one) == to_text(other)) == (one == other)
