@@ -14,7 +14,7 @@ from rich.table import Table
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.loading import Entity, LoadedMapping
-from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
+from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
 from custom_store_pipeline.projects import Projects, check_format_options, load_projects
 
 
@@ -100,9 +100,9 @@ def show_state(entities: Sequence[str], as_json: bool) -> None:
     ENTITY is an asset key such as blog/blog_db/posts, or an entity's name if it is the only one of that name.
     """
     _check_dagster_home()
-    from custom_store_pipeline.state_report import remembered_of
+    from custom_store_pipeline.state_report import parts_and_reports
 
-    reports = remembered_of(_chosen(entities))
+    reports = [report for _, report in parts_and_reports(_chosen(entities)) if report]
     if as_json:
         click.echo(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
     elif not reports:
@@ -123,22 +123,33 @@ def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -
     The target is left as it is; so is the history in Dagster. ENTITY is as in `state show`.
     """
     _check_dagster_home()
-    from custom_store_pipeline.state_report import forget_remembered, remembered_of
+    from custom_store_pipeline.state_report import forget_all, parts_and_reports
 
-    reports = [
-        report for report in remembered_of(_chosen(entities)) if not partitions or report.partition in partitions
-    ]
-    if not reports:
-        click.echo("Nothing is remembered of that, so there is nothing to forget.")
-        return
-    click.echo("\n\n".join(str(report) for report in reports))
+    found = [(part, report) for part, report in parts_and_reports(_chosen(entities))]
+    for partition in partitions:
+        if partition not in [part.partition_key for part, _ in found]:
+            known = ", ".join(part.partition_key for part, _ in found if part.partition_key) or "none"
+            raise click.ClickException(f"no partition '{partition}' was ever materialised; there are: {known}")
+    if partitions:
+        found = [(part, report) for part, report in found if part.partition_key in partitions]
+    for part, report in found:
+        # Also where nothing is remembered: a run that failed may have left a key snapshot.
+        click.echo(str(report) if report else f"{'/'.join(part.target_key)}\n  nothing remembered")
     if not yes:
-        click.confirm(f"\nForget {'these' if len(reports) > 1 else 'this'}?", abort=True)
-    forget_remembered(reports)
-    click.echo(f"Forgotten: {len(reports)}. The next run loads everything.")
+        click.confirm(f"\nForget {'these' if len(found) > 1 else 'this'}?", abort=True)
+    try:
+        forget_all(part for part, _ in found)
+    except CustomStoreError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Forgotten: {len(found)}. The next run loads everything.")
 
 
 def _check_dagster_home() -> None:
+    home = os.environ.get("DAGSTER_HOME")
+    if home and not Path(home).is_absolute():
+        raise click.ClickException(f"DAGSTER_HOME is '{home}', and must be an absolute path; set it to $PWD/{home}")
+    if home and not Path(home).is_dir():
+        raise click.ClickException(f"DAGSTER_HOME is '{home}', which is not a folder; set it to that of your runs")
     if not os.environ.get("DAGSTER_HOME"):
         raise click.ClickException(
             "DAGSTER_HOME is not set, so nothing is remembered; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"

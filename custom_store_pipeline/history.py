@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from custom_store_pipeline.config.loading import AssetPath
+from custom_store_pipeline.errors import StateError
 from custom_store_pipeline.state.remembered import Remembered
 from custom_store_pipeline.state.surroundings import RunStatus
 
@@ -54,25 +55,35 @@ def recall(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) 
     """
     states = _states(instance, dg.AssetKey(key), partition)
     latest = next(states, None)
-    forgotten = _forgotten_at(instance, dg.AssetKey(key), partition, 0 if latest is None else latest.position)
-    if latest is None or latest.remembered is None or forgotten:
-        return Recalled(position=forgotten, starts_from=forgotten)
+    # What a run remembered that was at work while all was forgotten does not count either.
+    since = latest.begun_after if latest else 0
+    forgotten = _forgotten_at(instance, dg.AssetKey(key), partition, since)
+    if latest is None or forgotten:
+        position = max(forgotten, latest.position if latest else 0)
+        return Recalled(position=position, starts_from=position)
     # Runs that began before the latest one had pushed, and that pushed before it was stored: which of them wrote a row
     # last cannot be known, so the next run takes up where the earliest of them did.
-    began = latest.remembered.begun_after
+    began = since
     overlapped = False
-    before: Remembered | None = None
+    before = Remembered()
     for earlier in states:
-        if earlier.remembered is None or earlier.position <= began:
-            before = earlier.remembered if earlier.position == began else None
+        if earlier.position <= began:
+            before = earlier.decoded() if earlier.position == began else before
             break
         overlapped = True
-        began = min(began, earlier.remembered.begun_after)
-    if not overlapped:
-        return latest
-    before = before or Remembered()
-    remembered = replace(latest.remembered, watermarks=before.watermarks, driver_state=before.driver_state)
-    return replace(latest, remembered=remembered, starts_from=began, overlapped=True)
+        began = min(began, earlier.begun_after)
+    remembered, starts_from = latest.decoded(), latest.position
+    if overlapped:
+        remembered = replace(remembered, watermarks=before.watermarks, driver_state=before.driver_state)
+        starts_from = began
+    return Recalled(remembered, latest.position, starts_from, latest.run_id, latest.when, overlapped)
+
+
+def last_wipe(instance: dg.DagsterInstance, key: AssetPath) -> float:
+    """When the asset was last wiped; 0 if never."""
+    records = instance.get_asset_records([dg.AssetKey(key)])
+    details = records[0].asset_entry.asset_details if records else None
+    return (details.last_wipe_timestamp if details else None) or 0
 
 
 def forget(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) -> None:
@@ -95,7 +106,29 @@ def run_status(instance: dg.DagsterInstance, run_id: str) -> RunStatus:
     return "succeeded" if run.is_success else "running"
 
 
-def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Iterator[Recalled]:
+@dataclass(frozen=True)
+class _Stored:
+    """State in a materialisation, as it was stored."""
+
+    content: Any
+    position: int
+    run_id: str
+    when: datetime
+
+    @property
+    def begun_after(self) -> int:
+        found = self.content.get("begun_after") if isinstance(self.content, dict) else None
+        return found if isinstance(found, int) else self.position
+
+    def decoded(self) -> Remembered:
+        try:
+            return Remembered.from_json(self.content)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            problem = f"what is remembered cannot be read ({type(error).__name__}: {error})"
+        raise StateError(f"{problem}; forget it: custom-store state reset ENTITY")
+
+
+def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Iterator[_Stored]:
     """The materialisations that carry state, newest first. Mostly the first two are all that is asked for."""
     cursor: str | None = None
     limit = 2
@@ -103,24 +136,15 @@ def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | Non
     while True:
         result = instance.fetch_materializations(records, limit=limit, cursor=cursor)
         for record in result.records:
-            stored = _state_in(record)
-            if stored is not None and record.partition_key == partition:
-                yield Recalled(
-                    Remembered.from_json(stored),
-                    record.storage_id,
-                    record.storage_id,
-                    record.run_id,
-                    datetime.fromtimestamp(record.timestamp, UTC),
+            materialization = record.asset_materialization
+            value = materialization.metadata.get(STATE) if materialization else None
+            if value is not None and record.partition_key == partition:
+                yield _Stored(
+                    value.value, record.storage_id, record.run_id, datetime.fromtimestamp(record.timestamp, UTC)
                 )
         if not result.has_more:
             return
         cursor, limit = result.cursor, _PAGE
-
-
-def _state_in(record: dg.EventLogRecord) -> Any:
-    materialization = record.asset_materialization
-    value = materialization.metadata.get(STATE) if materialization else None
-    return None if value is None else value.value
 
 
 def _forgotten_at(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, after: int) -> int:

@@ -122,7 +122,7 @@ class CustomStoreIOManager(dg.IOManager):
             )
         if outcome.warning:
             context.log.warning(outcome.warning)
-        context.add_output_metadata(metadata_of(outcome, redactor))
+        context.add_output_metadata(metadata_of(outcome, redactor, {}))
 
     def _pull(
         self, mapping: LoadedMapping, side: Side, entity: Entity, run: RunValues, redactor: Redactor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues
 from custom_store_pipeline.config.loading import Entity, LoadedMapping, Partition
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.history import STATE, Recalled, forget, recall, run_status
+from custom_store_pipeline.history import STATE, Recalled, forget, last_wipe, recall, run_status
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.results import PulledData
 from custom_store_pipeline.state.recording import PullKeys, Recording
@@ -42,16 +42,10 @@ def snapshot_folder(instance: dg.DagsterInstance, entity: Entity) -> SnapshotFol
     return SnapshotFolder(url, (*entity.target_key, *([] if entity.partition_key is None else [entity.partition_key])))
 
 
-def recall_all(instance: dg.DagsterInstance, entity: Entity) -> list[tuple[Entity, Recalled]]:
-    """What is remembered of an entity, and of each of its partitions that was ever materialised.
-
-    Raises:
-        StateError: what is stored cannot be read.
-    """
+def parts_of(instance: dg.DagsterInstance, entity: Entity) -> list[Entity]:
+    """The entity, and each of its partitions that was ever materialised."""
     partitions = sorted(instance.get_materialized_partitions(dg.AssetKey(entity.target_key)))
-    parts = [entity, *(replace(entity, partition=Partition(key)) for key in partitions)]
-    recalled = [(part, recall(instance, part.target_key, part.partition_key)) for part in parts]
-    return [(part, found) for part, found in recalled if found.remembered is not None]
+    return [entity, *(replace(entity, partition=Partition(key)) for key in partitions)]
 
 
 def forget_entity(instance: dg.DagsterInstance, entity: Entity) -> None:
@@ -66,63 +60,62 @@ def forget_entity(instance: dg.DagsterInstance, entity: Entity) -> None:
 
 
 class StepMemory:
-    """What the entities of one step remember."""
+    """What the entities of one step remember. Its methods, but for the constructor, may be called in any thread."""
 
     def __init__(
         self,
         instance: dg.DagsterInstance,
         mapping: LoadedMapping,
-        entities: Sequence[Entity],
         run_id: str,
         redactor: Redactor,
         warn: Callable[[str], None],
     ) -> None:
-        """Recalls what is remembered, if the mapping asks for it.
+        """Recalls nothing yet.
 
         Args:
             instance: Dagster's instance.
             mapping: the mapping.
-            entities: the entities, or partitions of them, that the step transfers.
             run_id: the run.
             redactor: knows the mapping's secrets.
             warn: tells the user something.
-
-        Raises:
-            StateError: what is stored cannot be read.
         """
         self._instance = instance
         self._config = mapping.config
         self._run_id = run_id
         self._redactor = redactor
-        self._recordings: dict[Entity, Recording] = {}
+        self._warn = warn
+        self._is_needed = needs_memory(mapping.config)
         self._recalled: dict[Entity, Recalled] = {}
-        if not needs_memory(mapping.config):
-            return
-        if instance.is_ephemeral:
+        self._recordings: dict[Entity, Recording] = {}
+        self._remembered: dict[Entity, Remembered] = {}
+        if self._is_needed and instance.is_ephemeral:
             warn(
                 "DAGSTER_HOME is not set, so what this mapping remembers (watermarks, key snapshots) is lost when the "
                 "process ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"
             )
-        for entity in entities:
-            self._recalled[entity] = found = recall(instance, entity.target_key, entity.partition_key)
-            if found.overlapped:
-                warn(
-                    f"{entity.label}: two runs of it overlapped, so this one starts where the earlier of them started; "
-                    "give the mapping a 'pool' with a limit of 1 to rule that out"
-                )
 
-    def run_values(self, entity: Entity) -> RunValues:
-        """What the run adds to the config of an entity's drivers."""
-        recalled = self._recalled.get(entity)
-        before = self._before(entity)
+    def recall(self, entity: Entity, note: Callable[[str], None]) -> RunValues:
+        """What the run adds to the config of an entity's drivers.
+
+        Raises:
+            StateError: what is stored cannot be read.
+        """
         # What a load without memory sends is the same within a run only.
-        starts_from = self._run_id if recalled is None or self._config.first_load else recalled.starts_from
+        starts_from: Any = self._run_id
+        if self._is_needed:
+            self._recalled[entity] = found = self._checked(entity, note)
+            if not self._config.first_load:
+                starts_from = found.starts_from or ("wiped", last_wipe(self._instance, entity.target_key))
+        before = self._before(entity)
         identity = repr((entity.target_key, entity.partition_key, starts_from))
         is_incremental = self._config.load_type == "incremental"
+        columns = self._config.from_.offset.offset_columns
         return RunValues(
             self._run_id,
             idempotency_key=hashlib.sha256(identity.encode()).hexdigest()[:32],
-            watermarks=before.watermarks if is_incremental else {},
+            watermarks={name: value for name, value in before.watermarks.items() if name in columns}
+            if is_incremental
+            else {},
             state=before.driver_state if is_incremental else None,
         )
 
@@ -131,7 +124,7 @@ class StepMemory:
         self, entity: Entity, pulled: PulledData, pull_keys: PullKeys | None, watch: Watch
     ) -> Iterator[PulledData]:
         """What is to be pushed of what was pulled; see :meth:`~custom_store_pipeline.state.recording.Recording.of`."""
-        if entity not in self._recalled:
+        if not self._is_needed:
             yield pulled
             return
         recording = Recording(
@@ -147,18 +140,22 @@ class StepMemory:
         with recording.of(pulled, pull_keys) as recorded:
             yield recorded
 
+    def conclude(self, entity: Entity) -> None:
+        """Settles what is to be remembered, now that the push has succeeded."""
+        if recording := self._recordings.get(entity):
+            self._remembered[entity] = recording.remembered()
+
     def metadata(self, entity: Entity) -> dict[str, Any]:
         """What to store with the materialisation: for people, and for the next run."""
-        recording = self._recordings.get(entity)
-        if recording is None:
+        after = self._remembered.get(entity)
+        if after is None:
             return {}
-        after = recording.remembered()
         found: dict[str, Any] = {}
         if after.watermarks:
             found["watermarks_before"] = _shown(self._before(entity))
             found["watermarks_after"] = _shown(after)
         folder = snapshot_folder(self._instance, entity)
-        if after.snapshot and after.snapshot.files and folder:
+        if self._config.delete_type == "keys" and after.snapshot and after.snapshot.files and folder:
             found["snapshot"] = dg.MetadataValue.path(folder.url(after.snapshot.files[-1]))
             found["snapshot_bytes"] = after.snapshot.bytes
             found["snapshot_keys"] = after.snapshot.keys
@@ -167,18 +164,27 @@ class StepMemory:
     def clean_up(self, entity: Entity) -> None:
         """Removes what is of no use any more, now that the materialisation is stored."""
         if recording := self._recordings.get(entity):
-            recording.clean_up()
+            recording.clean_up(lambda text: self._warn(f"{entity.label}: {text}"))
+
+    def _checked(self, entity: Entity, note: Callable[[str], None]) -> Recalled:
+        """What is remembered, if it is of the same source."""
+        found = recall(self._instance, entity.target_key, entity.partition_key)
+        if found.overlapped:
+            note(
+                "two runs of it overlapped, so this one starts where the earlier of them started; "
+                "give the mapping a 'pool' with a limit of 1 to rule that out"
+            )
+        source, before = "/".join(entity.source_key), found.remembered
+        if before is not None and before.source != source:
+            note(f"what is remembered is of another source ({before.source}), so this run starts anew with {source}")
+            return replace(found, remembered=None)
+        return found
 
     def _before(self, entity: Entity) -> Remembered:
         recalled = self._recalled.get(entity, Recalled())
         if recalled.remembered is None or self._config.first_load:
             return Remembered(begun_after=recalled.position)
-        return Remembered(
-            recalled.remembered.watermarks,
-            recalled.remembered.driver_state,
-            recalled.remembered.snapshot,
-            begun_after=recalled.position,
-        )
+        return replace(recalled.remembered, begun_after=recalled.position)
 
 
 def _shown(remembered: Remembered) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,9 +10,11 @@ import dagster as dg
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.transfer.entity import Transferred
 
+OURS = "custom_store/"
 
-def metadata_of(outcome: Transferred, redactor: Redactor) -> dict[str, Any]:
-    """What a materialisation shows: rows, columns, table, times, and the drivers' own values.
+
+def metadata_of(outcome: Transferred, redactor: Redactor, remembered: Mapping[str, Any]) -> dict[str, Any]:
+    """What a materialisation shows: rows, columns, table, times, what is remembered, and the drivers' own values.
 
     A driver's value whose name is used here is kept under ``driver/``. Rates are rows per second.
     """
@@ -27,9 +30,12 @@ def metadata_of(outcome: Transferred, redactor: Redactor) -> dict[str, Any]:
         "push_seconds": round(outcome.push_seconds, 3),
         "pull_rows_per_second": _rate(outcome.rows, outcome.pull_seconds),
         "push_rows_per_second": _rate(outcome.rows, outcome.push_seconds),
+        **remembered,
     }
     drivers = {
-        (f"driver/{name}" if name in ours else name): dg.MetadataValue.null() if value is None else value
+        (f"driver/{name}" if name in ours or name.startswith(OURS) else name): dg.MetadataValue.null()
+        if value is None
+        else value
         for name, value in outcome.metadata.items()
     }
     return {**drivers, **ours}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from custom_store_pipeline.config.loading import Entity
-from custom_store_pipeline.memory import forget_entity, recall_all, snapshot_folder
+from custom_store_pipeline.errors import StateError
+from custom_store_pipeline.history import recall
+from custom_store_pipeline.memory import forget_entity, parts_of, snapshot_folder
 from custom_store_pipeline.state.values import encode, shown
 
 
@@ -28,16 +30,18 @@ class StateReport:
         snapshot_bytes: how large it is.
         run_id: the run that pushed.
         when: when its push was stored, in UTC.
+        problem: why what is remembered cannot be read; empty if it can.
     """
 
     entity: Entity
-    watermarks: dict[str, str | None]
-    driver_state: Any
-    snapshot: str | None
-    snapshot_keys: int
-    snapshot_bytes: int
-    run_id: str
-    when: datetime | None
+    watermarks: dict[str, str | None] = field(default_factory=dict)
+    driver_state: Any = None
+    snapshot: str | None = None
+    snapshot_keys: int = 0
+    snapshot_bytes: int = 0
+    run_id: str = ""
+    when: datetime | None = None
+    problem: str = ""
 
     @property
     def key(self) -> str:
@@ -61,6 +65,7 @@ class StateReport:
             "snapshot_bytes": self.snapshot_bytes,
             "run_id": self.run_id,
             "when": self.when.isoformat() if self.when else None,
+            "problem": self.problem,
         }
 
     def __str__(self) -> str:
@@ -71,48 +76,46 @@ class StateReport:
             lines.append(f"  driver state  {json.dumps(self.driver_state, ensure_ascii=False)}")
         if self.snapshot:
             lines.append(f"  snapshot      {self.snapshot_keys:,} keys, {self.snapshot_bytes:,} bytes: {self.snapshot}")
-        lines.append(f"  since         {self.when:%Y-%m-%d %H:%M:%S} UTC, by run {self.run_id}")
+        if self.problem:
+            lines.append(f"  problem       {self.problem}")
+        if self.when:
+            lines.append(f"  since         {self.when:%Y-%m-%d %H:%M:%S} UTC, by run {self.run_id}")
         return "\n".join(lines)
 
 
-def remembered_of(entities: Iterable[Entity]) -> list[StateReport]:
-    """What the instance of ``DAGSTER_HOME`` remembers of entities and their partitions; nothing for those without.
-
-    Raises:
-        StateError: what is stored cannot be read.
-    """
-    reports = []
+def parts_and_reports(entities: Iterable[Entity]) -> list[tuple[Entity, StateReport | None]]:
+    """Entities and their materialised partitions, with what the instance of ``DAGSTER_HOME`` remembers of each."""
     with dg.DagsterInstance.get() as instance:
-        for entity in entities:
-            for part, found in recall_all(instance, entity):
-                remembered, folder = found.remembered, snapshot_folder(instance, part)
-                if remembered is None:
-                    continue
-                snapshot = remembered.snapshot
-                reports.append(
-                    StateReport(
-                        part,
-                        {
-                            name: None if value is None else shown(value)
-                            for name, value in remembered.watermarks.items()
-                        },
-                        encode(remembered.driver_state),
-                        folder.url(snapshot.files[-1]) if folder and snapshot and snapshot.files else None,
-                        snapshot.keys if snapshot else 0,
-                        snapshot.bytes if snapshot else 0,
-                        found.run_id,
-                        found.when,
-                    )
-                )
-    return reports
+        return [(part, _report(instance, part)) for entity in entities for part in parts_of(instance, entity)]
 
 
-def forget_remembered(reports: Sequence[StateReport]) -> None:
-    """Forgets what some reports tell of.
+def forget_all(parts: Iterable[Entity]) -> None:
+    """Forgets what is remembered of entities or partitions of them, and removes their key snapshots.
 
     Raises:
         StateStorageError: key snapshots cannot be removed.
     """
     with dg.DagsterInstance.get() as instance:
-        for report in reports:
-            forget_entity(instance, report.entity)
+        for part in parts:
+            forget_entity(instance, part)
+
+
+def _report(instance: dg.DagsterInstance, part: Entity) -> StateReport | None:
+    try:
+        found = recall(instance, part.target_key, part.partition_key)
+    except StateError as error:
+        return StateReport(part, problem=str(error))
+    remembered, folder = found.remembered, snapshot_folder(instance, part)
+    if remembered is None:
+        return None
+    snapshot = remembered.snapshot
+    return StateReport(
+        part,
+        {name: None if value is None else shown(value) for name, value in remembered.watermarks.items()},
+        encode(remembered.driver_state),
+        folder.url(snapshot.files[-1]) if folder and snapshot and snapshot.files else None,
+        snapshot.keys if snapshot else 0,
+        snapshot.bytes if snapshot else 0,
+        found.run_id,
+        found.when,
+    )

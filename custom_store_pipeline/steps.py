@@ -93,12 +93,12 @@ def _materialize(
     when all its partitions have arrived. If one has not, the others are stored one by one.
     """
     redactor = redactor_of(mapping)
-    memory = StepMemory(context.instance, mapping, entities, context.run.run_id, redactor, warn=context.log.warning)
+    memory = StepMemory(context.instance, mapping, context.run.run_id, redactor, warn=context.log.warning)
 
     is_incremental = mapping.config.load_type == "incremental"
 
     def transfer(entity: Entity, watch: Watch) -> Transferred:
-        run = memory.run_values(entity)
+        run = memory.recall(entity, watch.note)
         pull_keys = None
         if mapping.config.delete_type == "keys" and (is_incremental or source.can_pull_keys(redactor)):
             pull_keys = partial(source.pull_keys, mapping, entity, run, redactor)
@@ -111,13 +111,15 @@ def _materialize(
             ):
                 yield recorded
 
-        return transfer_entity(
+        outcome = transfer_entity(
             entity,
             pull=pull,
             push=lambda entity, pulled: target.push(mapping, entity, pulled, run, redactor),
             retries=mapping.config.retries,
             watch=watch,
         )
+        memory.conclude(entity)
+        return outcome
 
     failed: list[FailedEntity] = []
     arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
@@ -142,7 +144,7 @@ def _materialize(
                 if outcome.warning:
                     context.log.warning(f"{entity.label}: {outcome.warning}")
                 parts = arrived.setdefault(entity.target_key, {})
-                parts[entity] = {**metadata_of(outcome, redactor), **memory.metadata(entity)}
+                parts[entity] = metadata_of(outcome, redactor, memory.metadata(entity))
                 if len(parts) == expected[entity.target_key]:
                     yield _result(context, parts)
                     for part in arrived.pop(entity.target_key):
@@ -176,8 +178,11 @@ def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
     reasons = "".join(f"\n  {outcome.entity.label}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
     keys = dict.fromkeys("/".join(outcome.entity.target_key) for outcome in failed)
     again = " or ".join(f'key:"{_quoted(key)}"' for key in keys)
+    partitions = dict.fromkeys(outcome.entity.partition_key for outcome in failed if outcome.entity.partition_key)
+    with_partition = f" and --partition {', '.join(partitions)}" if partitions else ""
     failure.__cause__ = EntitiesFailedError(
-        f"{headline}{arrived}. Mend what is wrong and materialise these again, with --select '{again}':{reasons}"
+        f"{headline}{arrived}. Mend what is wrong and materialise these again, with --select "
+        f"'{again}'{with_partition}:{reasons}"
     )
     return failure
 

@@ -119,6 +119,21 @@ def test_what_is_forgotten_is_not_recalled(instance: dg.DagsterInstance) -> None
     assert recall(instance, KEY, None).remembered == number(2, begun_after=recalled.position)
 
 
+def test_what_a_run_remembers_that_was_at_work_meanwhile_is_forgotten_too(instance: dg.DagsterInstance) -> None:
+    begin = materialize(instance, number(1))
+    forget(instance, KEY, None)
+    last = materialize(instance, number(2, begun_after=begin))
+
+    recalled = recall(instance, KEY, None)
+    assert recalled.remembered is None
+    assert recalled.position == last
+
+    materialize(instance, number(3, begun_after=last))
+    remembered = recall(instance, KEY, None).remembered
+    assert remembered is not None
+    assert remembered.watermarks == {"number": 3}
+
+
 def test_one_partition_is_forgotten_or_all(instance: dg.DagsterInstance) -> None:
     for partition in ("a", "b"):
         materialize(instance, number(1), partition)

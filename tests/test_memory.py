@@ -58,7 +58,7 @@ class Feed:
             """
         )
 
-    def run(self, *ids: int) -> dg.ExecuteInProcessResult:
+    def run(self, *ids: int | str) -> dg.ExecuteInProcessResult:
         (self.projects.root / "rows.json").write_text(json.dumps([{"id": key} for key in ids]))
         job = self.projects.definitions().resolve_implicit_global_asset_job_def()
         return job.execute_in_process(instance=self.instance, raise_on_error=False)
@@ -185,6 +185,101 @@ def test_what_is_remembered_is_lost_without_dagster_home_which_is_said(projects:
         "DAGSTER_HOME is not set, so what this mapping remembers (watermarks, key snapshots) is lost when the process "
         "ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"
     ) in logged
+
+
+def logged(feed: Feed, result: dg.ExecuteInProcessResult) -> list[str]:
+    return [record.event_log_entry.user_message for record in feed.instance.get_records_for_run(result.run_id).records]
+
+
+def test_what_is_noticed_after_the_push_is_logged(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(9)
+
+    result = feed.run("a")
+
+    assert ("items: the offset column 'id' was int (9) and is str (a) now; the watermark starts anew") in logged(
+        feed, result
+    )
+
+
+def test_state_that_cannot_be_read_fails_its_entity_only(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("include: [items]", "include: [items, others]"))
+    feed.instance.report_runless_asset_event(
+        dg.AssetMaterialization(KEY, metadata={"custom_store/state": {"version": 99}})
+    )
+
+    result = feed.run(1)
+
+    assert not result.success
+    (event,) = result.get_asset_materialization_events()
+    assert event.asset_key == dg.AssetKey(["shop", "target", "others"])
+
+
+def test_what_is_remembered_of_another_source_does_not_count(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(9)
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("name: feed", "name: another_feed"))
+
+    result = feed.run(1)
+
+    assert feed.calls()[-1]["offset"]["values"] == {}
+    assert (
+        "items: what is remembered is of another source (shop/feed/items), so this run starts anew with "
+        "shop/another_feed/items"
+    ) in logged(feed, result)
+
+
+def test_columns_that_are_no_offset_columns_any_more_are_not_handed_on(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(9)
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("offset_columns: [id]", "offset_columns: [version]"))
+
+    feed.run(1)
+
+    assert feed.calls()[-1]["offset"]["values"] == {}
+
+
+def test_no_secret_reaches_the_reason_of_a_failure(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "s3cr3tTok99")
+    feed.mapping("load_type: incremental")
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("name: feed}", 'name: feed, args: {token: "${TOKEN}"}}'))
+    driver = feed.projects.path / "shop/custom_store_driver/feed_store_driver.py"
+    driver.write_text(
+        driver.read_text().replace("Pulled(rows,", 'Pulled([{"bad " + mapping_config["args"]["token"]: 1}],')
+    )
+
+    result = feed.run(1)
+
+    (failure,) = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    assert "the columns are bad ***; pull it too" in str(failure)
+    assert "s3cr3tTok99" not in str(failure) + "".join(logged(feed, result))
+
+
+def test_a_wiped_asset_gets_another_idempotency_key(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(1)
+    feed.instance.wipe_assets([KEY])
+    feed.run(1)
+
+    first, second = feed.calls()
+    assert first["idempotency_key"] != second["idempotency_key"]
+
+
+def test_a_drivers_own_metadata_of_the_same_name_is_kept(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    path = feed.projects.path / "shop/custom_store_driver/feed_store_driver.py"
+    own = 'metadata={"watermarks_after": "mine", "custom_store/state": "mine"}, state='
+    path.write_text(path.read_text().replace("state=", own))
+
+    shown = metadata(feed.run(1))
+
+    assert (shown["driver/watermarks_after"], shown["driver/custom_store/state"]) == ("mine", "mine")
+    assert shown["watermarks_after"] == {"id": "1"}
 
 
 def test_an_entity_that_asks_for_no_memory_costs_none(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,10 +104,44 @@ def test_after_a_reset_a_run_remembers_again(shop: ProjectsFolder) -> None:
     assert remembered() == ["shop/a/items", "shop/a/prices"]
 
 
-def test_there_may_be_nothing_to_forget(shop: ProjectsFolder) -> None:
-    done = custom_store("reset", "stock")
+def test_what_a_failed_first_run_left_is_forgotten_too(shop: ProjectsFolder) -> None:
+    left = shop.home / "storage/custom_store_state/shop/a/stock/20240101T000000.000000Z_run.parquet"
+    left.parent.mkdir()
+    left.touch()
 
-    assert (done.exit_code, done.stdout) == (0, "Nothing is remembered of that, so there is nothing to forget.\n")
+    done = custom_store("reset", "stock", "--yes")
+
+    assert done.stdout == "shop/a/stock\n  nothing remembered\nForgotten: 1. The next run loads everything.\n"
+    assert not left.exists()
+
+
+def test_state_that_cannot_be_read_is_shown_and_can_be_forgotten(shop: ProjectsFolder) -> None:
+    with dg.DagsterInstance.get() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(["shop", "a", "items"], metadata={"custom_store/state": {"version": 99}})
+        )
+    assert (
+        "problem       what is remembered was written by another version" in custom_store("show", "shop/a/items").stdout
+    )
+
+    assert custom_store("reset", "shop/a/items", "--yes").exit_code == 0
+
+    assert remembered() == ["shop/a/prices"]
+
+
+def test_a_partition_that_is_not_there_is_an_error(shop: ProjectsFolder) -> None:
+    assert (
+        "no partition 'west' was ever materialised; there are: none"
+        in custom_store("reset", "prices", "--partition", "west").stderr
+    )
+
+
+def test_a_home_that_dagster_would_refuse_is_named(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "dagster_home")
+    assert "DAGSTER_HOME is 'dagster_home', and must be an absolute path" in custom_store("show").stderr
+
+    monkeypatch.setenv("DAGSTER_HOME", "/no/such/folder")
+    assert "DAGSTER_HOME is '/no/such/folder', which is not a folder" in custom_store("show").stderr
 
 
 def test_a_name_of_two_entities_must_be_told_apart(shop: ProjectsFolder) -> None:

@@ -128,7 +128,13 @@ def _deletions(config: MappingConfig) -> Iterator[Finding]:
             of = f" of {', '.join(without)}" if without else ""
             message = f"delete_type is keys, which compares primary keys: name those{of}, such as [id]"
             yield Finding(("from", "entity", "primary_keys") if keys else ("delete_type",), message)
+    keys = chosen.primary_keys
+    every = keys.values() if isinstance(keys, dict) else [keys]
+    primary = {key for names in every for key in ([names] if isinstance(names, str) else names)}
     for index, log in enumerate(config.delete_log_columns):
+        if log.column in primary:
+            message = f"'{log.column}' is a primary key, which says what is deleted; choose another column"
+            yield Finding(("delete_log_columns", index), message)
         if log.column in [other.column for other in config.delete_log_columns[:index]]:
             yield Finding(
                 ("delete_log_columns", index), f"the column '{log.column}' stands twice in the list; keep one"

@@ -83,6 +83,7 @@ class KeyComparison:
             StateStorageError: the snapshots cannot be read or written.
         """
         self._keys = keys
+        self._check_same_columns(pushed)
         if keys is not None:
             with one_database(self._temp):
                 self._compare(keys, pushed)
@@ -121,14 +122,9 @@ class KeyComparison:
             PullError: a row came back that is about to be deleted, or both methods tell of different keys.
             StateStorageError: the snapshots cannot be written.
         """
-        if rows is None:
+        self._check_same_columns(rows)
+        if rows is None or self._keys is None:
             return
-        if self._keys is None or not comparable(rows, self._keys):
-            keys = "no keys" if self._keys is None else f"the keys {_described(self._keys)}"
-            raise PullError(
-                f"pull_keys returned {keys}, but pull_data rows with {_described(rows)}; "
-                "both must tell of the same rows, with keys of the same types"
-            )
         if self.deletes is not None:
             deletes = self.writer("deletes")
             deletes.add(self.deletes)
@@ -143,6 +139,14 @@ class KeyComparison:
             between = self.writer("between")
             between.add(new)
             self._write_aside(_closed(between))
+
+    def _check_same_columns(self, rows: Keys | None) -> None:
+        if rows is not None and (self._keys is None or not comparable(rows, self._keys)):
+            keys = "no keys" if self._keys is None else f"the keys {_described(self._keys)}"
+            raise PullError(
+                f"pull_keys returned {keys}, but pull_data rows with {_described(rows)}; "
+                "both must tell of the same rows, with keys of the same types"
+            )
 
     def _to_compare(self, names: Sequence[str]) -> list[str]:
         """The snapshots whose keys the target may have."""

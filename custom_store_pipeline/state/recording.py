@@ -109,11 +109,17 @@ class Recording:
                 "load_type is incremental, but the mapping has no offset_columns and pull_data returned no "
                 "Pulled(state=…), so the next run will load everything again"
             )
-        snapshot = attempt.comparison.snapshot if attempt.comparison else None
-        return Remembered(watermarks, driver_state, snapshot, self._before.begun_after)
+        # Without delete_type: keys the older keys are kept in mind, for when it is switched on again.
+        snapshot = attempt.comparison.snapshot if attempt.comparison else self._before.snapshot
+        source = "/".join(self._entity.source_key)
+        return Remembered(watermarks, driver_state, snapshot, self._before.begun_after, source)
 
-    def clean_up(self) -> None:
-        """Removes snapshots that are of no use any more, but for the newest few; after the push is remembered."""
+    def clean_up(self, warn: Callable[[str], None]) -> None:
+        """Removes snapshots that are of no use any more, but for the newest few; after the push is remembered.
+
+        Args:
+            warn: tells the user that they stay.
+        """
         snapshot = self._attempt.comparison.snapshot if self._attempt.comparison else None
         if self._folder is None or snapshot is None:
             return
@@ -121,7 +127,7 @@ class Recording:
         try:
             self._folder.remove(sorted(set(snapshot.accounted) - set(snapshot.files))[:-keep])
         except StateStorageError as error:
-            self._run.note(f"old key snapshots stay where they are: {error}")
+            warn(f"old key snapshots stay where they are: {error}")
 
     def _new_attempt(self) -> _Attempt:
         columns = self._config.from_.offset.offset_columns
@@ -155,7 +161,8 @@ class Recording:
                 f"{who} with a value of the type {error}, which cannot be remembered; "
                 "use dicts, lists, texts, numbers, dates and times"
             ) from None
-        if self._run.redactor.value(encoded) != encoded:
+        readable = repr(state)  # of bytes too
+        if self._run.redactor.value(encoded) != encoded or self._run.redactor.text(readable) != readable:
             raise UnusableDataError(
                 f"{who} with a value that came from ${{…}}; state is stored in clear, so leave such values out"
             )

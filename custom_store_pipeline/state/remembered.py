@@ -42,12 +42,14 @@ class Remembered:
         snapshot: the keys that were pushed, or None if deletions are not looked for.
         begun_after: the position in Dagster's event log of what was known when the run that pushed began, or 0;
             shows whether two runs overlapped.
+        source: the asset key of the source that it was pulled from, its parts joined by ``/``.
     """
 
     watermarks: Mapping[str, Any] = field(default_factory=dict)
     driver_state: Any = None
     snapshot: SnapshotRecord | None = None
     begun_after: int = 0
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for the metadata of a materialisation."""
@@ -57,6 +59,7 @@ class Remembered:
             "driver_state": encode(self.driver_state),
             "snapshot": None if self.snapshot is None else encode(_with_lists(asdict(self.snapshot))),
             "begun_after": self.begun_after,
+            "source": self.source,
         }
 
     @classmethod
@@ -78,6 +81,7 @@ class Remembered:
             decode(stored["driver_state"]),
             None if snapshot is None else SnapshotRecord(**_with_tuples(decode(snapshot))),
             stored["begun_after"],
+            stored["source"],
         )
 
 

@@ -124,7 +124,8 @@ def _start(
             messages.put(transfer(entity, watch))
         except CustomStoreError as error:
             trace = error.driver_traceback if isinstance(error, DriverCallError | DriverImportError) else ""
-            messages.put(FailedEntity(entity, str(error), trace))
+            # Not only drivers' errors: those of state tell of columns and keys, which an API may fill with anything.
+            messages.put(FailedEntity(entity, redact(str(error)), trace))
         except BaseException as error:  # a fault of this package, not of a driver: the batch must not wait forever
             messages.put(
                 FailedEntity(entity, f"internal error: {reason_of(error, redact)}", redact(traceback_of(error)))

@@ -241,8 +241,6 @@ def test_paths_of_any_kind(name: str, tmp_path: Path) -> None:
         for other in ("a", "ab"):
             (tmp_path / other / keys.path.name).write_bytes(written(tmp_path, [100]).path.read_bytes())
 
-    check_unique(old, folder)
-
     assert values(missing_keys([old], [new], folder)) == [2]
 
 

@@ -97,7 +97,7 @@ class Run:
     def remember(self) -> None:
         self.world.remembered = Remembered.from_json(self.recording.remembered().to_json())
         self.world.statuses[self.id] = "succeeded"
-        self.recording.clean_up()
+        self.recording.clean_up(print)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ class Target:
             raise
         self.remembered = Remembered.from_json(recording.remembered().to_json())
         self.statuses[run_id] = "succeeded"
-        recording.clean_up()
+        recording.clean_up(self.notes.append)
         return recording
 
     def push(self, recorded: PulledData) -> None:
@@ -394,6 +394,25 @@ def test_snapshots_that_were_forgotten_are_not_compared_with(target: Target) -> 
     target.run(rows(1), config)
 
     assert target.deletes is None
+
+
+def test_keys_are_kept_in_mind_while_deletions_are_not_looked_for(target: Target) -> None:
+    target.run(rows(1, 2), keys_compared())
+    target.run(rows(1, 2), settings(**offset("id")))
+
+    target.run(rows(1), keys_compared())
+
+    assert set(target.rows) == {1}
+
+
+def test_bytes_of_a_secret_in_the_state_are_refused_too(target: Target) -> None:
+    with pytest.raises(UnusableDataError, match="state is stored in clear"):
+        target.run(Pulled(rows(1), state=[b"s3cr3t99"]), settings(**offset("id")), secrets=("s3cr3t99",))
+
+
+def test_keys_of_other_types_than_the_rows_are_an_error_whatever_they_are(target: Target) -> None:
+    with pytest.raises(PullError, match=r"the keys id \(date\), but pull_data rows with id \(integer\)"):
+        target.run(rows(1), INCREMENTAL, pull_keys=rows(date(2024, 1, 1)))
 
 
 def test_the_last_three_snapshots_are_kept(target: Target) -> None:
