@@ -256,6 +256,7 @@ BACKFILL = """
 """
 
 
+@pytest.mark.timeout(400)  # Dagster's daemon looks for backfills every 30 seconds only
 def test_a_backfill_of_the_ui_loads_its_partitions(days: ProjectsFolder) -> None:
     with dagster_dev(days.home, days.path, days.root / "dev.log", days.root) as address:
         asset_keys(address)
@@ -264,4 +265,4 @@ def test_a_backfill_of_the_ui_loads_its_partitions(days: ProjectsFolder) -> None
         assert ask(address, BACKFILL, params=params)["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess"
 
         with dg.DagsterInstance.from_config(str(days.home)) as instance:
-            wait_until(lambda: set(states(instance)) == set(keys), seconds=90)
+            wait_until(lambda: set(states(instance)) == set(keys), seconds=240)

@@ -25,7 +25,9 @@ class SqliteStoreDriver:
             raise TerminalError("overwrite would replace all partitions by this one; use write_mode: upsert")
         path = Path(config["args"]["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = sqlite3.connect(path, timeout=60)
+        self.connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        # From here on others wait: two partitions of an entity may be pushed at once, and both would make its table.
+        self.connection.execute("BEGIN IMMEDIATE")
         if self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [entity]).fetchone():
             for gone in (df if mode == "upsert" else None, deletes_df):
                 if gone is not None:
