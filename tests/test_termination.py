@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ProjectsFolder
-from tests.webserver import ask, asset_keys, dagster_dev, wait_until
+from tests.webserver import asset_keys, dagster_dev, launch, terminate, wait_until
 
 HANGING = """
     import time
@@ -60,32 +60,12 @@ def test_a_signal_ends_the_command(hanging: ProjectsFolder, number: signal.Signa
             process.kill()
 
 
-LAUNCH = """
-    mutation ($params: ExecutionParams!) {
-      launchPipelineExecution(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } __typename }
-    }
-"""
-SELECTOR = {
-    "repositoryLocationName": "custom_store_pipeline.definitions",
-    "repositoryName": "__repository__",
-    "pipelineName": "__ASSET_JOB",
-    "assetSelection": [{"path": ["shop", "b", name]} for name in "xyz"],
-}
-
-
 def test_terminating_a_run_in_the_ui_ends_it(hanging: ProjectsFolder) -> None:
     with dagster_dev(hanging.home, hanging.path, hanging.root / "dev.log") as address:
         asset_keys(address)
-        launched = ask(address, LAUNCH, params={"selector": SELECTOR, "mode": "default"})["launchPipelineExecution"]
-        run_id = launched["run"]["runId"]
-
-        def status() -> str:
-            query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-            return ask(address, query, id=run_id)["runOrError"]["status"]
-
+        run_id = launch(address, *(f"shop/b/{name}" for name in "xyz"))
         wait_until((hanging.root / "began").exists)
-        ask(address, "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=run_id)
-        wait_until(lambda: status() == "CANCELED", seconds=20)
+        terminate(address, run_id, seconds=20)
 
 
 def test_thread_pools_of_a_driver_that_hangs_do_not_keep_the_process(hanging: ProjectsFolder) -> None:

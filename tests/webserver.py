@@ -69,3 +69,29 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)
+
+
+_LAUNCH = """
+    mutation ($params: ExecutionParams!) {
+      launchPipelineExecution(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } __typename }
+    }
+"""
+
+
+def launch(address: str, *keys: str) -> str:
+    """Materialises assets as the UI's button does; returns the run's id."""
+    selector = {
+        "repositoryLocationName": "custom_store_pipeline.definitions",
+        "repositoryName": "__repository__",
+        "pipelineName": "__ASSET_JOB",
+        "assetSelection": [{"path": key.split("/")} for key in keys],
+    }
+    launched = ask(address, _LAUNCH, params={"selector": selector, "mode": "default"})["launchPipelineExecution"]
+    return launched["run"]["runId"]
+
+
+def terminate(address: str, run_id: str, seconds: float) -> None:
+    """Terminates a run as the UI's button does, and waits until it has ended."""
+    ask(address, "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=run_id)
+    query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    wait_until(lambda: ask(address, query, id=run_id)["runOrError"]["status"] == "CANCELED", seconds)

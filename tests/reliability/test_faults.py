@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ProjectsFolder
 from tests.reliability.ledger import KEY, MODES, Ledger, finished
-from tests.webserver import ask, asset_keys, dagster_dev, wait_until
+from tests.webserver import asset_keys, dagster_dev, launch, terminate, wait_until
 
 
 @pytest.fixture(params=list(MODES))
@@ -134,19 +134,6 @@ def test_the_second_of_two_runs_at_once_is_killed(ledger: Ledger) -> None:
     check_that_the_next_run_makes_them_equal(ledger)
 
 
-LAUNCH = """
-    mutation ($params: ExecutionParams!) {
-      launchPipelineExecution(executionParams: $params) { ... on LaunchRunSuccess { run { runId } } __typename }
-    }
-"""
-SELECTOR = {
-    "repositoryLocationName": "custom_store_pipeline.definitions",
-    "repositoryName": "__repository__",
-    "pipelineName": "__ASSET_JOB",
-    "assetSelection": [{"path": KEY.split("/")}],
-}
-
-
 @pytest.mark.parametrize("ledger", ["incremental"], indirect=True)
 def test_a_run_that_is_terminated_in_the_ui(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = ledger.projects.root / "go on"
@@ -155,12 +142,9 @@ def test_a_run_that_is_terminated_in_the_ui(ledger: Ledger, monkeypatch: pytest.
     folder = ledger.projects
     with dagster_dev(folder.home, folder.path, folder.root / "dev.log", folder.root) as address:
         asset_keys(address)
-        launched = ask(address, LAUNCH, params={"selector": SELECTOR, "mode": "default"})["launchPipelineExecution"]
-        run_id = launched["run"]["runId"]
+        run_id = launch(address, KEY)
         wait_until(Path(f"{go_on}.waiting").exists)
-        ask(address, "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }", id=run_id)
-        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-        wait_until(lambda: ask(address, query, id=run_id)["runOrError"]["status"] == "CANCELED", seconds=30)
+        terminate(address, run_id, seconds=30)
     monkeypatch.delenv("WAIT_AT")
 
     check_that_the_next_run_makes_them_equal(ledger)
