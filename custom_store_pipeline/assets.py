@@ -1,16 +1,14 @@
 """Mappings → Dagster: one asset an entity, steps of several entities, external assets for what lies upstream."""
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
+from custom_store_pipeline.code_versions import CodeVersions
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
-from custom_store_pipeline.drivers.source import source_digest
-from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError
+from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
@@ -18,27 +16,30 @@ from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
 from custom_store_pipeline.steps import build_step
 from custom_store_pipeline.stores import StoreDriver
 
-# Keys of a mapping that say when and how its entities run, or what they are called in the UI: changing them changes
-# no row, so they are no part of the code version.
-_NOT_IN_CODE_VERSION = frozenset(
-    {"mapping_name", "concurrency", "entities_per_step", "retries", "timeout", "schedule", "timezone", "pool", "tags",
-     "owners", "description", "auto_materialize"}
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class BuiltAssets:
-    """The assets of a projects folder, and the schedules of its mappings."""
+    """The assets of a projects folder.
+
+    Attributes:
+        assets: the steps of its mappings, what lies upstream of them, and placeholders.
+        schedules: the schedules of its mappings.
+        mappings: the mappings that the steps are of.
+        problems: all that is wrong with the other files, and with drivers.
+    """
 
     assets: list[dg.AssetsDefinition | dg.AssetSpec]
     schedules: list[dg.ScheduleDefinition]
+    mappings: list[LoadedMapping]
+    problems: list[Problem]
 
 
-def build_assets(projects: Projects, defined_elsewhere: Set[dg.AssetKey]) -> BuiltAssets:
+def build_assets(projects: Projects, versions: CodeVersions, defined_elsewhere: Set[dg.AssetKey]) -> BuiltAssets:
     """Builds what Dagster shows of a projects folder.
 
     Args:
         projects: the projects folder.
+        versions: its code versions.
         defined_elsewhere: keys of hand-written assets, for which no external asset must be made.
 
     Returns:
@@ -51,7 +52,7 @@ def build_assets(projects: Projects, defined_elsewhere: Set[dg.AssetKey]) -> Bui
     built: list[LoadedMapping] = []
     for mapping in projects.mappings:
         try:
-            of_mapping = list(_steps(mapping, projects)), list(_schedules(mapping))
+            of_mapping = list(_steps(mapping, projects, versions)), list(_schedules(mapping))
         except dg.DagsterError as error:
             # The checks should have found it; a mistake that they overlook must not take all other mappings down.
             message = f"Dagster refuses this mapping: {error}"
@@ -67,7 +68,12 @@ def build_assets(projects: Projects, defined_elsewhere: Set[dg.AssetKey]) -> Bui
         for entity in mapping.entities
         if (key := dg.AssetKey(entity.source_key)) not in made
     }
-    return BuiltAssets([*steps, *external.values(), *_placeholders(broken)], schedules)
+    return BuiltAssets(
+        [*steps, *external.values(), *_placeholders(broken)],
+        schedules,
+        built,
+        sorted({*projects.problems, *(problem for file in broken for problem in file.problems)}),
+    )
 
 
 def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
@@ -78,14 +84,13 @@ def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
         for side in SIDES:
             key = io_manager_key(mapping, side)
             uses.setdefault(key, []).append((mapping, side))
-            drivers[key] = StoreDriver(projects.folder, mapping.store_project(side), mapping.store(side).file_name)
+            drivers[key] = StoreDriver(projects.driver_version(mapping, side))
     return {key: CustomStoreIOManager(drivers[key], uses[key]) for key in uses}
 
 
-def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefinition]:
+def _steps(mapping: LoadedMapping, projects: Projects, versions: CodeVersions) -> Iterator[dg.AssetsDefinition]:
     """The mapping's entities, ``entities_per_step`` at a time."""
     size = mapping.config.entities_per_step
-    version = _code_version(mapping, projects)
     references = _code_references(mapping, projects)
     partitions = partitions_of(mapping)
     for number, start in enumerate(range(0, len(mapping.entities), size), start=1):
@@ -95,11 +100,11 @@ def _steps(mapping: LoadedMapping, projects: Projects) -> Iterator[dg.AssetsDefi
         specs = {
             dagster_identifier("to", entity.target_name): (
                 entity,
-                _spec(mapping, entity, version, references, partitions),
+                _spec(mapping, entity, versions.entities[entity.target_key], references, partitions),
             )
             for entity in mapping.entities[start : start + size]
         }
-        yield build_step(name, mapping, specs)
+        yield build_step(name, mapping, versions.mappings[mapping.project, mapping.name], specs)
 
 
 def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
@@ -139,7 +144,7 @@ def _spec(
         description=settings.description
         or f"`{entity.name}` of {'/'.join(entity.source_key[:2])}, by the mapping `{mapping.name}`.",
         group_name=mapping.project,
-        code_version=hashlib.sha256(f"{version}\0{entity}".encode()).hexdigest()[:16],
+        code_version=version,
         owners=list(settings.owners),
         tags=settings.tags,
         kinds={_kind(mapping, "to")},
@@ -163,29 +168,6 @@ def _kind(mapping: LoadedMapping, side: Side) -> str:
     """What the UI labels an asset with: ``sqlite_store_driver`` → ``sqlite``."""
     file_name = mapping.store(side).file_name
     return (file_name.removesuffix("_driver").removesuffix("_store") or file_name)[:50]
-
-
-def _code_version(mapping: LoadedMapping, projects: Projects) -> str:
-    """A hash of what decides which rows arrive, but for the entity: settings (``${…}`` as it is) and drivers."""
-    document = {key: value for key, value in mapping.document.items() if key not in _NOT_IN_CODE_VERSION}
-    # An entity's version must not change because another one came or went.
-    document["from"] = {key: value for key, value in document["from"].items() if key != "entity"}
-    digests = []
-    for side in SIDES:
-        try:
-            digests.append(source_digest(driver_of(projects.folder, mapping, side)))
-        except DriverNotFoundError:
-            digests.append("no such driver")
-    return hashlib.sha256(repr((_in_order(document), digests)).encode()).hexdigest()
-
-
-def _in_order(value: Any) -> Any:
-    """The value with the keys of its dicts sorted, whatever types YAML gave them."""
-    if isinstance(value, Mapping):
-        return sorted(((repr(key), _in_order(item)) for key, item in value.items()), key=lambda pair: pair[0])
-    if isinstance(value, list):
-        return [_in_order(item) for item in value]
-    return value
 
 
 def _code_references(mapping: LoadedMapping, projects: Projects) -> dg.CodeReferencesMetadataValue:

@@ -11,7 +11,10 @@ import dagster as dg
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.assets import build_assets, build_io_managers
+from custom_store_pipeline.code_versions import code_versions
+from custom_store_pipeline.project_files import look
 from custom_store_pipeline.projects import load_projects
+from custom_store_pipeline.sensors import Loaded, config_changes
 
 _EXECUTORS = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
 
@@ -24,7 +27,7 @@ _BETA_IN_USE = r"Class `(LocalFileCodeReference|CodeReferencesMetadataValue)` is
 
 
 def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
-    """The assets, I/O managers and schedules of a projects folder.
+    """The assets, I/O managers, schedules and sensor of a projects folder.
 
     Args:
         projects_dir: the projects folder; by default the one that the settings name.
@@ -36,17 +39,21 @@ def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.Asse
     Raises:
         ConfigurationError: there is no projects folder, or a setting is wrong.
     """
-    projects = load_projects(projects_dir or settings.projects_dir())
-    for problem in projects.problems:
-        _log.warning("%s", problem)
+    folder = projects_dir or settings.projects_dir()
+    files = look(folder)  # before they are loaded: what changes meanwhile is seen as a change, at worst twice
+    projects = load_projects(folder)
+    versions = code_versions(projects)
     keys = {key for asset in assets for key in asset.keys}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
-        built = build_assets(projects, keys)
+        built = build_assets(projects, versions, keys)
+    for problem in built.problems:
+        _log.warning("%s", problem)
     return dg.Definitions(
         assets=[*built.assets, *assets],
         resources=build_io_managers(projects),
         schedules=built.schedules,
+        sensors=[config_changes(Loaded(folder, files, built.mappings, versions.entities, built.problems))],
         executor=_EXECUTORS[settings.executor()],
     )
 

@@ -9,6 +9,7 @@
     │   ├── DriverNotFoundError           no such project, file or class
     │   ├── DriverSignatureError          a method is missing or takes other arguments
     │   ├── DriverImportError             the driver's module raised while it was imported
+    │   ├── DriverChangedError            its file changed between the definitions and their run
     │   └── DriverCallError               one of the driver's methods raised
     │       ├── PullError                 while pulling
     │       │   └── UndecodableDataError  what it returned is not in the mapping's data_format
@@ -22,6 +23,10 @@
     │   ├── UnusableKeysError             primary keys are missing, null or double
     │   ├── TooManyDeletesError           more would be deleted than max_delete_fraction allows
     │   └── StateStorageError             CUSTOM_STORE_STATE_URL or the disk cannot be read or written
+    ├── MappingChangedError               a mapping changed while a run of it was at work
+    ├── SensorError                       the sensor on config changes cannot do its work
+    │   ├── CursorError                   its cursor is not one of its own
+    │   └── ReloadError                   the definitions could not be loaded anew
     ├── EntityTimeoutError                an entity ran past the mapping's timeout
     ├── EntitiesFailedError               the summary of a step in which entities failed
     └── TerminalError                     raised by drivers: trying again is of no use
@@ -98,6 +103,10 @@ class DriverImportError(DriverError):
         self.driver_traceback = driver_traceback
 
 
+class DriverChangedError(DriverError):
+    """The driver on disk is not the one that the definitions of the run were built with."""
+
+
 class DriverCallError(DriverError):
     """A driver's method raised.
 
@@ -159,6 +168,22 @@ class TooManyDeletesError(StateError):
 
 class StateStorageError(StateError):
     """``CUSTOM_STORE_STATE_URL``, or the disk, cannot be read or written."""
+
+
+class MappingChangedError(CustomStoreError):
+    """Steps of one run have another version of a mapping, or of its drivers, than the run began with."""
+
+
+class SensorError(CustomStoreError):
+    """The sensor on config changes cannot do its work."""
+
+
+class CursorError(SensorError):
+    """The sensor's cursor is not one of its own."""
+
+
+class ReloadError(SensorError):
+    """The definitions could not be loaded anew."""
 
 
 class EntityTimeoutError(CustomStoreError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from custom_store_pipeline.config.lineage import SIDES, check_together
 from custom_store_pipeline.config.loading import LoadedMapping, Side, load_mapping_files
-from custom_store_pipeline.drivers.source import DriverSource, check_driver, find_driver
-from custom_store_pipeline.errors import DriverError, Problem
+from custom_store_pipeline.drivers.loading import DriverVersion
+from custom_store_pipeline.drivers.source import DriverSource, check_driver, find_driver, source_digest
+from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
 from custom_store_pipeline.formats import missing_extra, unknown_options
 
 
@@ -32,12 +34,20 @@ class Projects:
         broken_files: the files that have one; none of their mappings is among ``mappings``.
         driver_problems: problems of the drivers that the mappings name. Such a mapping stays: its entities are known,
             only running them fails, and fails with this reason.
+        driver_digests: a hash of each driver that the mappings name, with its helper modules, by project and file name;
+            read once, so that all that is made of this projects folder agrees on their versions.
     """
 
     folder: Path
     mappings: tuple[LoadedMapping, ...]
     broken_files: tuple[BrokenFile, ...]
     driver_problems: tuple[Problem, ...]
+    driver_digests: Mapping[tuple[str, str], str]
+
+    def driver_version(self, mapping: LoadedMapping, side: Side) -> DriverVersion:
+        """The driver of one side of a mapping, as it was when the projects folder was read."""
+        driver = (mapping.store_project(side), mapping.store(side).file_name)
+        return DriverVersion(self.folder, *driver, self.driver_digests.get(driver, ""))
 
     @property
     def problems(self) -> list[Problem]:
@@ -67,7 +77,7 @@ def load_projects(folder: Path) -> Projects:
     mappings = [mapping for file in files if not problems_by_path[file.path] for mapping in file.mappings]
     # The drivers of broken files are checked too: all problems are to be seen at once.
     drivers = _check_drivers(folder, [mapping for file in files for mapping in file.mappings])
-    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)))
+    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), _driver_digests(folder, mappings))
 
 
 def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
@@ -90,6 +100,15 @@ def driver_of(folder: Path, mapping: LoadedMapping, side: Side) -> DriverSource:
         DriverNotFoundError: it is not there.
     """
     return find_driver(folder, mapping.store_project(side), mapping.store(side).file_name)
+
+
+def _driver_digests(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tuple[str, str], str]:
+    digests = {}
+    drivers = {(mapping.store_project(side), mapping.store(side).file_name) for mapping in mappings for side in SIDES}
+    for driver in drivers:
+        with contextlib.suppress(DriverNotFoundError, OSError):  # not there, or just removed
+            digests[driver] = source_digest(find_driver(folder, *driver))
+    return digests
 
 
 def _check_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> Iterator[Problem]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 
 EXECUTORS = ("in_process", "multiprocess")
+CHANGED_PARTITIONS = ("none", "latest")
 _EXECUTORS_TO_COME = ("dask", "celery", "k8s")
 
 
@@ -59,6 +61,50 @@ def state_url() -> str | None:
     home = os.environ.get("DAGSTER_HOME")
     default = str(Path(home, "storage", "custom_store_state")) if home else None
     return os.environ.get("CUSTOM_STORE_STATE_URL") or default
+
+
+def sensor_interval() -> int:
+    """``CUSTOM_STORE_SENSOR_INTERVAL``: seconds between two ticks of the sensor on config changes, 30 by default.
+
+    Raises:
+        ConfigurationError: no whole number, or less than 1.
+    """
+    text = os.environ.get("CUSTOM_STORE_SENSOR_INTERVAL") or "30"
+    if not text.isdecimal() or int(text) < 1:
+        raise _wrong("CUSTOM_STORE_SENSOR_INTERVAL", f"'{text}' is not a whole number of seconds, 1 or more")
+    return int(text)
+
+
+def webserver_url() -> str | None:
+    """``CUSTOM_STORE_WEBSERVER_URL``: the webserver that the sensor tells of changes, or None.
+
+    Raises:
+        ConfigurationError: no such URL.
+    """
+    url = os.environ.get("CUSTOM_STORE_WEBSERVER_URL")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_right = False
+    if not is_right:  # the URL may hold a password, so it is not shown
+        raise _wrong("CUSTOM_STORE_WEBSERVER_URL", "not the URL of a webserver; write it as http://localhost:3000")
+    return url
+
+
+def changed_partitions() -> str:
+    """``CUSTOM_STORE_CHANGED_PARTITIONS``: what runs of a partitioned entity that changed, one of ``none``, ``latest``.
+
+    Raises:
+        ConfigurationError: another value.
+    """
+    name = os.environ.get("CUSTOM_STORE_CHANGED_PARTITIONS") or CHANGED_PARTITIONS[0]
+    if name not in CHANGED_PARTITIONS:
+        near = did_you_mean(name, CHANGED_PARTITIONS)
+        raise _wrong("CUSTOM_STORE_CHANGED_PARTITIONS", f"'{name}' is not one of {', '.join(CHANGED_PARTITIONS)}{near}")
+    return name
 
 
 def _wrong(variable: str, message: str) -> ConfigurationError:

@@ -20,6 +20,7 @@ from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.redaction import redacted_output
 from custom_store_pipeline.results import PulledData
+from custom_store_pipeline.run_versions import hold_version
 from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
 
@@ -29,7 +30,7 @@ _BACKFILLS = dg.BackfillPolicy.single_run()
 
 
 def build_step(
-    name: str, mapping: LoadedMapping, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]
+    name: str, mapping: LoadedMapping, version: str, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]
 ) -> dg.AssetsDefinition:
     """One subsettable multi_asset over some entities of a mapping.
 
@@ -40,9 +41,11 @@ def build_step(
     Args:
         name: the step's name, unique in the code location.
         mapping: the mapping.
+        version: the mapping's code version as a whole.
         specs: the entities with their assets, by the name of the output.
     """
     source_key, target_key = io_manager_key(mapping, "from"), io_manager_key(mapping, "to")
+    is_alone = len(specs) == len(mapping.entities)
 
     @dg.multi_asset(
         name=name,
@@ -62,6 +65,8 @@ def build_step(
         pool=mapping.config.pool,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        if not is_alone:
+            hold_version(context, mapping, version)
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names

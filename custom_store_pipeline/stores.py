@@ -7,11 +7,10 @@ import inspect
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from custom_store_pipeline.drivers.failures import reason_of, traceback_of
-from custom_store_pipeline.drivers.loading import load_driver_class
+from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
 from custom_store_pipeline.errors import (
     CustomStoreError,
     DriverCallError,
@@ -41,11 +40,10 @@ class StoreDriver:
     Each call makes an instance of its own and closes it, so entities share nothing, and a second attempt starts clean.
     """
 
-    def __init__(self, projects_dir: Path, project: str, file_name: str) -> None:
+    def __init__(self, driver: DriverVersion) -> None:
         """Only takes note; nothing is imported yet."""
-        self._projects_dir = projects_dir
-        self._project = project
-        self._file_name = file_name
+        self._driver = driver
+        self._shown = f"{driver.project}/{driver.file_name}"
 
     def can(self, method: str, redactor: Redactor) -> bool:
         """Whether the driver has a method that drivers may leave out.
@@ -53,7 +51,7 @@ class StoreDriver:
         Raises:
             DriverError: the driver cannot be found or loaded.
         """
-        found = load_driver_class(self._projects_dir, self._project, self._file_name, "pull_data", redactor)
+        found = load_driver_class(self._driver, "pull_data", redactor)
         return callable(getattr(found, method, None))
 
     @contextlib.contextmanager
@@ -80,7 +78,7 @@ class StoreDriver:
             DriverError: the driver cannot be found or loaded.
         """
         with self._instance(method, PullError, redactor) as driver:
-            who = f"{method} of '{self._project}/{self._file_name}' for '{entity}'"
+            who = f"{method} of '{self._shown}' for '{entity}'"
             with opened(lambda: getattr(driver, method)(config, entity), data_format, who, redactor) as pulled:
                 yield pulled
 
@@ -102,7 +100,7 @@ class StoreDriver:
         with self._instance("push_data", PushError, redactor) as driver:
             in_chunks = pulled.chunks is not None and hasattr(type(driver), "push_chunks")
             method = "push_chunks" if in_chunks else "push_data"
-            who = f"{method} of '{self._project}/{self._file_name}' for '{entity}'"
+            who = f"{method} of '{self._shown}' for '{entity}'"
 
             def push() -> PushStatus:
                 data = pulled.chunks if in_chunks else in_one_piece(pulled)
@@ -119,7 +117,7 @@ class StoreDriver:
 
     @contextlib.contextmanager
     def _instance(self, method: str, failure: type[DriverCallError], redactor: Redactor) -> Iterator[Any]:
-        found = load_driver_class(self._projects_dir, self._project, self._file_name, method, redactor)
+        found = load_driver_class(self._driver, method, redactor)
         driver = _call(found, failure, f"{found.__name__}()", redactor)
         try:
             _call(lambda: self._check_method(driver, method), failure, found.__name__, redactor)
@@ -141,7 +139,7 @@ class StoreDriver:
     def _check_method(self, driver: Any, method: str) -> None:
         """For methods that the source could not tell: set in the constructor, inherited, made by a decorator."""
         if not callable(getattr(driver, method, None)):
-            where = f"{type(driver).__name__} of '{self._project}/{self._file_name}'"
+            where = f"{type(driver).__name__} of '{self._shown}'"
             raise DriverSignatureError(f"{where} has no {method}; add it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -15,6 +16,9 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline.definitions import build_definitions
+from custom_store_pipeline.drivers.loading import DriverVersion
+from custom_store_pipeline.drivers.source import find_driver, source_digest
+from custom_store_pipeline.errors import DriverNotFoundError
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -57,6 +61,13 @@ class ProjectsFolder:
         path = folder / f"{file_name}.py"
         path.write_text(textwrap.dedent(source))
         return path
+
+    def driver_version(self, file_name: str, project: str = "shop") -> DriverVersion:
+        """The driver as it is now."""
+        digest = ""
+        with contextlib.suppress(DriverNotFoundError):
+            digest = source_digest(find_driver(self.path, project, file_name))
+        return DriverVersion(self.path, project, file_name, digest)
 
     def mapping(self, text: str, name: str = "items", project: str = "shop") -> Path:
         folder = self.path / project / "mappings"

@@ -80,7 +80,7 @@ REDACTOR = Redactor(["s3cret"])
 @pytest.fixture
 def store(projects: ProjectsFolder) -> StoreDriver:
     projects.driver("a_store_driver", DRIVER)
-    return StoreDriver(projects.path, "shop", "a_store_driver")
+    return StoreDriver(projects.driver_version("a_store_driver"))
 
 
 def log_of(store: StoreDriver) -> list:
@@ -171,7 +171,7 @@ def test_deletes_are_handed_on(store: StoreDriver) -> None:
 @pytest.fixture
 def chunked(projects: ProjectsFolder) -> StoreDriver:
     projects.driver("chunked_driver", CHUNKED)
-    return StoreDriver(projects.path, "shop", "chunked_driver")
+    return StoreDriver(projects.driver_version("chunked_driver"))
 
 
 def chunks():
@@ -203,7 +203,7 @@ def test_chunks_left_behind_are_a_failure(chunked: StoreDriver) -> None:
 @pytest.fixture
 def unclosable(projects: ProjectsFolder) -> StoreDriver:
     projects.driver("a_store_driver", DRIVER.replace("self.number = len(self.log)", "self.close_fails = True"))
-    return StoreDriver(projects.path, "shop", "a_store_driver")
+    return StoreDriver(projects.driver_version("a_store_driver"))
 
 
 def test_a_source_that_cannot_close_has_delivered_all_the_same(
@@ -225,7 +225,7 @@ def test_a_driver_that_is_not_there(projects: ProjectsFolder) -> None:
     projects.driver("a_store_driver", DRIVER)
 
     with pytest.raises(DriverNotFoundError, match="no file 'x.py' in .*; there are: a_store_driver"):
-        pull(StoreDriver(projects.path, "shop", "x"), "items")
+        pull(StoreDriver(projects.driver_version("x")), "items")
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def without_deletes(projects: ProjectsFolder) -> StoreDriver:
                 return {"rows": len(df)}
         """,
     )
-    return StoreDriver(projects.path, "shop", "plain_driver")
+    return StoreDriver(projects.driver_version("plain_driver"))
 
 
 def test_a_driver_without_deletes_df_is_fine_until_there_are_deletes(without_deletes: StoreDriver) -> None:
@@ -262,7 +262,7 @@ def test_what_a_push_does_to_the_deletes_does_not_reach_the_next_attempt(project
                 return {"deletes": seen, "columns": len(deletes_df.columns)}
         """,
     )
-    store = StoreDriver(projects.path, "shop", "emptying_driver")
+    store = StoreDriver(projects.driver_version("emptying_driver"))
     pulled = read_pulled(([{"id": 1}], [{"id": 2, "x": 3}]), DataFormat())
 
     for _ in range(2):
@@ -281,7 +281,7 @@ def test_a_failed_status_comes_before_the_chunks_that_it_left(projects: Projects
     )
 
     with pytest.raises(PushReportedFailureError, match="failed status .*error: disk is full of \\*\\*\\*"):
-        StoreDriver(projects.path, "shop", "full_driver").push({}, "x", read_pulled(chunks(), DataFormat()), REDACTOR)
+        StoreDriver(projects.driver_version("full_driver")).push({}, "x", read_pulled(chunks(), DataFormat()), REDACTOR)
 
 
 def test_a_protocols_stub_does_not_pass_for_a_push(projects: ProjectsFolder) -> None:
@@ -296,7 +296,7 @@ def test_a_protocols_stub_does_not_pass_for_a_push(projects: ProjectsFolder) -> 
     )
 
     with pytest.raises(PushError, match="abstract"):
-        StoreDriver(projects.path, "shop", "misspelt_driver").push(
+        StoreDriver(projects.driver_version("misspelt_driver")).push(
             {}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR
         )
 
@@ -325,7 +325,7 @@ def test_no_exception_is_odd_enough_to_tell_a_secret(projects: ProjectsFolder, e
     projects.driver("odd_driver", UNSPEAKABLE)
 
     with pytest.raises(PullError) as raised:
-        pull(StoreDriver(projects.path, "shop", "odd_driver"), entity)
+        pull(StoreDriver(projects.driver_version("odd_driver")), entity)
 
     assert "s3c" not in str(raised.value)
     assert "s3cret" not in raised.value.driver_traceback.replace('ValueError("s3cret")', "").replace(
@@ -339,7 +339,7 @@ def test_a_driver_that_exits_while_it_is_imported_only_fails(projects: ProjectsF
     )
 
     with pytest.raises(DriverImportError, match="cannot be imported: SystemExit: \\*\\*\\*"):
-        pull(StoreDriver(projects.path, "shop", "exit_driver"), "items")
+        pull(StoreDriver(projects.driver_version("exit_driver")), "items")
 
 
 def test_data_that_cannot_be_decoded_names_driver_entity_and_format(projects: ProjectsFolder) -> None:
@@ -351,7 +351,7 @@ def test_data_that_cannot_be_decoded_names_driver_entity_and_format(projects: Pr
                 return b"id;s3cret"
         """,
     )
-    store = StoreDriver(projects.path, "shop", "wrong_format_driver")
+    store = StoreDriver(projects.driver_version("wrong_format_driver"))
 
     message = "pull_data of 'shop/wrong_format_driver' for 'items' returned bytes that cannot be read as json: "
     with (
@@ -383,7 +383,7 @@ def with_connection(f):
 def test_deletes_reach_drivers_however_they_take_them(projects: ProjectsFolder, method: str) -> None:
     text = f"{DECORATOR}\nclass OddDriver:\n    {method}\n    def close(self): ..."
     projects.driver("odd_driver", text)
-    store = StoreDriver(projects.path, "shop", "odd_driver")
+    store = StoreDriver(projects.driver_version("odd_driver"))
 
     status = store.push({}, "items", read_pulled(([{"id": 1}], [{"id": 2}]), DataFormat()), REDACTOR)
 
@@ -394,4 +394,4 @@ def test_a_method_that_is_not_there_after_all(projects: ProjectsFolder) -> None:
     projects.driver("odd_driver", "from types import SimpleNamespace as Base\nclass OddDriver(Base): ...")
 
     with pytest.raises(DriverSignatureError, match="OddDriver of 'shop/odd_driver' has no pull_data; add it"):
-        pull(StoreDriver(projects.path, "shop", "odd_driver"), "items")
+        pull(StoreDriver(projects.driver_version("odd_driver")), "items")

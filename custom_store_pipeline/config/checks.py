@@ -1,4 +1,4 @@
-"""What the shape of a mapping cannot say: values that must fit each other, and what is not supported yet."""
+"""What the shape of a mapping cannot say: values that must fit each other."""
 
 from __future__ import annotations
 
@@ -47,7 +47,6 @@ def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Fi
         *_loads(config, document),
         *_deletions(config),
         *_partitions(config),
-        *_not_supported_yet(config),
     ]
 
 
@@ -162,9 +161,3 @@ def _partitions(config: MappingConfig) -> Iterator[Finding]:
     if partitions.keys:
         message = f"{partitions.type} partitions get their keys from the calendar; remove them, or write type: static"
         yield Finding(("partitions", "keys"), message)
-
-
-def _not_supported_yet(config: MappingConfig) -> Iterator[Finding]:
-    """Keys of the dialect that nothing acts on yet: refused, because ignoring them would be a lie."""
-    if config.auto_materialize:
-        yield Finding(("auto_materialize",), "true is not supported yet; use schedule")

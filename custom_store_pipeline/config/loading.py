@@ -141,7 +141,7 @@ def load_mapping_files(projects_dir: Path) -> list[LoadedFile]:
 
     Each file is checked by itself; what concerns several of them is :mod:`.lineage`.
     """
-    return [_load_file(project, path) for project, path in _mapping_files(projects_dir)]
+    return [_load_file(project, path) for project, path in mapping_files(projects_dir)]
 
 
 def shown_path(path: Path) -> str:
@@ -150,7 +150,8 @@ def shown_path(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def _mapping_files(projects_dir: Path) -> Iterator[tuple[str, Path]]:
+def mapping_files(projects_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Every mapping file of a projects folder with the project that it lies in, sorted by path."""
     for folder in sorted(projects_dir.iterdir()):
         if folder.is_dir() and not folder.name.startswith("."):
             mappings = folder / "mappings"

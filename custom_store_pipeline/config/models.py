@@ -272,4 +272,5 @@ class MappingConfig(Section):
     owners: tuple[Annotated[str, AfterValidator(_owner)], ...] = Field(default=(), strict=False)
     description: Text | None = None
     partitions: Partitions | None = None
-    auto_materialize: bool = False
+    auto_materialize: bool = True
+    on_source_change: bool = False

@@ -82,7 +82,7 @@ def find_driver(projects_dir: Path, project: str, file_name: str) -> DriverSourc
     return DriverSource(project, file_name, path)
 
 
-def check_driver(driver: DriverSource, method: str) -> None:
+def check_driver(driver: DriverSource, method: str, source: bytes | None = None) -> None:
     """Checks from the source that the driver has its class, and that the class has a method as it will be called.
 
     What cannot be known without running the file (an imported class, a base class from elsewhere, a decorated method)
@@ -91,6 +91,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
     Args:
         driver: the driver.
         method: ``pull_data`` or ``push_data``.
+        source: its source, if it is not to be read.
 
     Raises:
         DriverNotFoundError: the file is no Python, or does not define the class.
@@ -98,7 +99,7 @@ def check_driver(driver: DriverSource, method: str) -> None:
     """
     where = driver.shown
     try:
-        tree = _parsed(driver.path.read_bytes())
+        tree = _parsed(driver.path.read_bytes() if source is None else source)
     except (RecursionError, MemoryError, OSError) as error:
         raise DriverNotFoundError(f"{where} cannot be read: {type(error).__name__}; mend the driver's file") from None
     except (SyntaxError, ValueError) as error:

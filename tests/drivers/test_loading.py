@@ -13,7 +13,7 @@ from tests.conftest import ProjectsFolder
 
 
 def load(projects: ProjectsFolder, file_name: str, project: str = "shop", redactor: Redactor | None = None) -> type:
-    return load_driver_class(projects.path, project, file_name, "pull_data", redactor or Redactor())
+    return load_driver_class(projects.driver_version(file_name, project), "pull_data", redactor or Redactor())
 
 
 DRIVER = "class AStoreDriver:\n    project = {!r}\n    def pull_data(self, c, e): ..."

@@ -1,0 +1,192 @@
+"""The sensor on config changes: files change → definitions are loaded anew → what changed runs, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+from custom_store_pipeline import settings
+from custom_store_pipeline.changes import Noted, in_runs
+from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping
+from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem
+from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
+from custom_store_pipeline.project_files import Files, differences, look
+from custom_store_pipeline.projects import check_format_options, load_projects
+from custom_store_pipeline.reloading import reload_location
+
+SENSOR_NAME = "config_changes"
+MOST_ENTITIES_OF_A_RUN = 500
+
+_SECONDS_TO_SETTLE = 1.0
+_LONGEST_TO_SETTLE = 10
+
+
+class TickFailedError(dg.DagsterError):
+    """Why a tick failed. Being one of Dagster's errors, its text is the tick's message, not that of a cause."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the definitions that the sensor belongs to were built from.
+
+    Attributes:
+        projects_dir: the projects folder.
+        files: its files, as they were just before they were loaded.
+        mappings: the mappings whose entities are in the graph.
+        code_versions: the code version of each entity.
+        problems: what was wrong with the files.
+    """
+
+    projects_dir: Path
+    files: Files
+    mappings: Sequence[LoadedMapping]
+    code_versions: Mapping[AssetPath, str]
+    problems: Sequence[Problem]
+
+    @cached_property
+    def versions(self) -> dict[AssetPath, str]:
+        """The code version of each entity that is in the graph."""
+        keys = (entity.target_key for mapping in self.mappings for entity in mapping.entities)
+        return {key: self.code_versions[key] for key in keys}
+
+
+def config_changes(loaded: Loaded) -> dg.SensorDefinition:
+    """The sensor that keeps the graph as the files say, and materialises what changed.
+
+    A tick compares the files on disk with those that were loaded. If they differ and are valid, it has the definitions
+    loaded anew; if they are not, it fails with the validator's text, and the definitions stay as they are. If they are
+    the same, it asks for runs of the entities whose code version is not the one that was noted last. Its first tick
+    only takes note. Source: DESIGN 7.
+    """
+    seen = loaded.files
+    asked_for: Files | None = None
+
+    def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        try:
+            return result_of(context)
+        except CustomStoreError as error:
+            reason = f"{type(error).__name__}: {error}"
+        raise TickFailedError(reason)
+
+    def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        nonlocal seen, asked_for
+        seen = look(loaded.projects_dir, seen)
+        if not differences(loaded.files, seen):
+            return _runs_of_changes(context, loaded)
+        seen = _settled(loaded.projects_dir, seen)
+        changed = ", ".join(differences(loaded.files, seen)) or "changed and changed back"
+        if asked_for is not None and not differences(asked_for, seen):
+            return dg.SensorResult(skip_reason=f"{changed}; waiting for the definitions to be loaded anew")
+        _check(loaded)
+        happens = reload_location(context)
+        asked_for = seen
+        return dg.SensorResult(skip_reason=f"{changed}; {happens}")
+
+    return dg.SensorDefinition(
+        name=SENSOR_NAME,
+        evaluation_fn=tick,
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=settings.sensor_interval(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Loads the definitions anew when a mapping or a driver changes, and materialises what changed.",
+    )
+
+
+def _settled(projects_dir: Path, files: Files) -> Files:
+    """The files when nobody is at them any more: what an editor, git or rsync has written half is not what is meant."""
+    for _ in range(_LONGEST_TO_SETTLE):
+        time.sleep(_SECONDS_TO_SETTLE)
+        before, files = files, look(projects_dir, files)
+        if not differences(before, files):
+            break
+    return files
+
+
+def _check(loaded: Loaded) -> None:
+    """Raises what ``custom-store validate`` finds, unless it was there already when the definitions were loaded.
+
+    A file that is a placeholder in the graph stays one; it must not keep the others from being loaded.
+    """
+    projects = load_projects(loaded.projects_dir)
+    problems = {*projects.problems, *check_format_options(projects.mappings)}
+    if problems - {*loaded.problems, *check_format_options(loaded.mappings)}:
+        raise ConfigurationError(problems)
+
+
+def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded) -> dg.SensorResult:
+    now = datetime.now(UTC)
+    current = Noted.of(loaded.versions, now.isoformat(timespec="milliseconds"))
+    noted = Noted.from_cursor(context.cursor) if context.cursor else None
+    if noted is None:
+        reason = f"took note of {len(loaded.versions)} entities; from now on, what is new or changes runs"
+        return dg.SensorResult(skip_reason=reason, cursor=current.to_cursor())
+    changed = noted.changed(loaded.versions)
+    if loaded.problems:
+        # The entities of a broken file are not in the graph; when it is mended, they are not new.
+        current = current.and_also(noted)
+    if current.hashes == noted.hashes:
+        if loaded.problems:
+            raise ConfigurationError(loaded.problems)
+        return dg.SensorResult(skip_reason=f"nothing changed among {len(loaded.versions)} entities")
+    batches, left_out = _batches(loaded.mappings, set(changed), now)
+    requests = [
+        dg.RunRequest(
+            run_key=noted.run_key({entity.target_key: loaded.versions[entity.target_key] for entity in run}, partition),
+            asset_selection=[dg.AssetKey(entity.target_key) for entity in run],
+            partition_key=partition or None,
+        )
+        for partition, entities in batches
+        for run in in_runs(entities, MOST_ENTITIES_OF_A_RUN)
+    ]
+    for reason in left_out:
+        context.log.info(reason)
+    for problem in loaded.problems:
+        context.log.warning(str(problem))
+    nothing = "; ".join(left_out) or "entities are gone from the mappings; their history stays"
+    return dg.SensorResult(run_requests=requests, skip_reason=None if requests else nothing, cursor=current.to_cursor())
+
+
+def _batches(
+    mappings: Sequence[LoadedMapping], changed: Set[AssetPath], now: datetime
+) -> tuple[list[tuple[str, list[Entity]]], list[str]]:
+    """The changed entities that run, by the partition to run (empty for none), and why the others do not run."""
+    batches: dict[tuple[str, str], list[Entity]] = {}
+    left_out = []
+    for mapping in mappings:
+        entities = [entity for entity in mapping.entities if entity.target_key in changed]
+        if not entities:
+            continue
+        partition, why_not = _partition(mapping, now) if mapping.config.auto_materialize else ("", _OPTED_OUT)
+        if why_not:
+            names = ", ".join(entity.target_name for entity in entities)
+            left_out.append(f"{mapping.project}/{mapping.name} changed ({names}), and does not run: {why_not}")
+        else:
+            # The entities of a run must have the same partitions, not only the same key.
+            kind = repr(mapping.config.partitions), mapping.config.timezone if partition else ""
+            batches.setdefault((str(kind), partition), []).extend(entities)
+    return [(partition, entities) for (_, partition), entities in batches.items()], left_out
+
+
+_OPTED_OUT = "auto_materialize is false"
+
+
+def _partition(mapping: LoadedMapping, now: datetime) -> tuple[str, str]:
+    """The partition to run, or empty if the mapping has none; and why nothing is to run, or empty."""
+    partitions = partitions_of(mapping)
+    if partitions is None:
+        return "", ""
+    if settings.changed_partitions() == "none":
+        return "", (
+            "it has partitions; materialise those that are to be loaded again, or set "
+            "CUSTOM_STORE_CHANGED_PARTITIONS=latest, which runs the latest one"
+        )
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return "", "its partitions are no times, so none is the latest; materialise those that are to be loaded again"
+    latest = scheduled_partitions(partitions, now)
+    return (latest[0], "") if latest else ("", "none of its partitions is over yet")
