@@ -8,9 +8,16 @@ import dagster as dg
 from custom_store_pipeline.code_versions import CodeVersions
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
+from custom_store_pipeline.drivers.source import defines
 from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
+from custom_store_pipeline.observing import (
+    build_observation,
+    materialize_on_source_change,
+    observe_now_and_then,
+    source_changes,
+)
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
 from custom_store_pipeline.steps import build_step
@@ -24,12 +31,14 @@ class BuiltAssets:
     Attributes:
         assets: the steps of its mappings, what lies upstream of them, and placeholders.
         schedules: the schedules of its mappings.
+        sensors: the sensor on source changes, if a mapping wants it.
         mappings: the mappings that the steps are of.
         problems: all that is wrong with the other files, and with drivers.
     """
 
     assets: list[dg.AssetsDefinition | dg.AssetSpec]
     schedules: list[dg.ScheduleDefinition]
+    sensors: list[dg.SensorDefinition]
     mappings: list[LoadedMapping]
     problems: list[Problem]
 
@@ -62,15 +71,10 @@ def build_assets(projects: Projects, versions: CodeVersions, defined_elsewhere: 
         steps += of_mapping[0]
         schedules += of_mapping[1]
     made = {key for step in steps for key in step.keys} | defined_elsewhere
-    external = {
-        key: _external_asset(entity.source_key, mapping)
-        for mapping in built
-        for entity in mapping.entities
-        if (key := dg.AssetKey(entity.source_key)) not in made
-    }
     return BuiltAssets(
-        [*steps, *external.values(), *_placeholders(broken)],
+        [*steps, *_sources(built, projects, made), *_placeholders(broken)],
         schedules,
+        _automation(built, made),
         built,
         sorted({*projects.problems, *(problem for file in broken for problem in file.problems)}),
     )
@@ -150,12 +154,64 @@ def _spec(
         kinds={_kind(mapping, "to")},
         metadata={"dagster/code_references": references},
         partitions_def=partitions,
+        automation_condition=materialize_on_source_change() if settings.on_source_change else None,
     )
 
 
-def _external_asset(key: AssetPath, mapping: LoadedMapping) -> dg.AssetSpec:
+def _sources(
+    mappings: Sequence[LoadedMapping], projects: Projects, made: Set[dg.AssetKey]
+) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
+    """An external asset for each source entity that nothing in the graph makes; observable if its driver can tell."""
+    seen = set(made)
+    observed = _observed_sources(mappings, made)
+    for mapping in mappings:
+        specs = []
+        for entity in mapping.entities:
+            key = dg.AssetKey(entity.source_key)
+            if key not in seen:
+                seen.add(key)
+                specs.append((entity, _external_asset(entity.source_key, mapping, is_observed=key in observed)))
+        if any(spec.key in observed for _, spec in specs) or (specs and _can_tell(mapping, projects)):
+            size = mapping.config.entities_per_step
+            for number, start in enumerate(range(0, len(specs), size), start=1):
+                name = dagster_identifier(mapping.project, mapping.name, "observation", str(number))
+                yield build_observation(name, mapping, specs[start : start + size])
+        else:
+            yield from (spec for _, spec in specs)
+
+
+def _observed_sources(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> set[dg.AssetKey]:
+    """The sources that are to be observed now and then, because a mapping wants to run when they change."""
+    keys = (
+        dg.AssetKey(entity.source_key)
+        for mapping in mappings
+        if mapping.config.on_source_change
+        for entity in mapping.entities
+    )
+    return {key for key in keys if key not in made}
+
+
+def _automation(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> list[dg.SensorDefinition]:
+    targets = {
+        dg.AssetKey(entity.target_key)
+        for mapping in mappings
+        if mapping.config.on_source_change
+        for entity in mapping.entities
+    }
+    return [source_changes(targets | _observed_sources(mappings, made))] if targets else []
+
+
+def _can_tell(mapping: LoadedMapping, projects: Projects) -> bool:
+    try:
+        return defines(driver_of(projects.folder, mapping, "from"), "fingerprint")
+    except DriverNotFoundError:
+        return False
+
+
+def _external_asset(key: AssetPath, mapping: LoadedMapping, *, is_observed: bool) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=key,
+        automation_condition=observe_now_and_then() if is_observed else None,
         group_name=mapping.store_project("from"),
         description=f"`{key[2]}` in the store `{key[1]}`, which mappings read.",
         kinds={_kind(mapping, "from")},

@@ -22,8 +22,12 @@ _log = logging.getLogger("custom_store_pipeline")
 
 # `dagster asset materialize --select '*'` itself uses this parameter; its users can do nothing about it.
 warnings.filterwarnings("ignore", message=r"Parameter `include_sources` of function `AssetSelection\.all`")
-# Dagster's only way to link an asset to its files; a change of it would fail our tests, not the user's run.
-_BETA_IN_USE = r"Class `(LocalFileCodeReference|CodeReferencesMetadataValue)` is currently in beta"
+# Dagster's only ways to link an asset to its files and to observe sources; a change of them would fail our tests,
+# not the user's run.
+_BETA_IN_USE = (
+    r"(Class `(LocalFileCodeReference|CodeReferencesMetadataValue)`|Function `multi_observable_source_asset`) is "
+    r"currently in beta"
+)
 
 
 def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
@@ -49,11 +53,12 @@ def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.Asse
         built = build_assets(projects, versions, keys)
     for problem in built.problems:
         _log.warning("%s", problem)
+    loaded = Loaded(folder, files, built.mappings, versions.entities, built.problems)
     return dg.Definitions(
         assets=[*built.assets, *assets],
         resources=build_io_managers(projects),
         schedules=built.schedules,
-        sensors=[config_changes(Loaded(folder, files, built.mappings, versions.entities, built.problems))],
+        sensors=[*built.sensors, config_changes(loaded)],
         executor=_EXECUTORS[settings.executor()],
     )
 

@@ -15,7 +15,7 @@
     │       │   └── UndecodableDataError  what it returned is not in the mapping's data_format
     │       └── PushError                 while pushing
     ├── ResultError                       what a driver returned cannot be used
-    │   ├── UnusableDataError             pull_data returned something that is no data
+    │   ├── UnusableDataError             pull_data or fingerprint returned something that is none
     │   ├── PushReportedFailureError      push_data returned False, or a status that says "failed"
     │   └── MissingExtraError             a format needs a package of an extra that is not installed
     ├── StateError                        what is remembered between runs cannot be told, used or kept
@@ -139,7 +139,7 @@ class ResultError(CustomStoreError):
 
 
 class UnusableDataError(ResultError):
-    """``pull_data`` returned something that is not data."""
+    """``pull_data`` returned something that is no data, or ``fingerprint`` something that is no fingerprint."""
 
 
 class PushReportedFailureError(ResultError):

@@ -70,6 +70,14 @@ class CustomStoreIOManager(dg.IOManager):
         config = driver_config(mapping, "from", entity, run)
         return self._driver.pull(config, entity.name, _decoding(mapping), redactor, "pull_keys")
 
+    def fingerprint(self, mapping: LoadedMapping, entity: Entity, run: RunValues, redactor: Redactor) -> str:
+        """What changes whenever the data of an entity does, as the driver of this store says.
+
+        Raises:
+            CustomStoreError: see :meth:`~custom_store_pipeline.stores.StoreDriver.fingerprint`.
+        """
+        return self._driver.fingerprint(driver_config(mapping, "from", entity, run), entity.name, redactor)
+
     def can_pull_keys(self, redactor: Redactor) -> bool:
         """Whether the store's driver has ``pull_keys``."""
         return self._driver.can("pull_keys", redactor)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from custom_store_pipeline.config.lineage import SIDES, check_together
-from custom_store_pipeline.config.loading import LoadedMapping, Side, load_mapping_files
+from custom_store_pipeline.config.loading import AssetPath, LoadedMapping, Side, load_mapping_files
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.source import DriverSource, check_driver, find_driver, source_digest
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
@@ -111,33 +111,46 @@ def _driver_digests(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tup
     return digests
 
 
-def _check_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> Iterator[Problem]:
+def _check_drivers(folder: Path, mappings: Sequence[LoadedMapping]) -> Iterator[Problem]:
     known: dict[tuple[str, str, tuple[str, ...]], str] = {}
+    made = {entity.target_key for mapping in mappings for entity in mapping.entities}
     for mapping in mappings:
         for side in SIDES:
             store = mapping.store(side)
-            driver = (mapping.store_project(side), store.file_name, _methods(mapping, side))
+            methods = _methods(mapping, side, made)
+            driver = (mapping.store_project(side), store.file_name, methods)
             if driver not in known:
-                known[driver] = _driver_problem(folder, mapping, side)
+                known[driver] = _driver_problem(folder, mapping, side, methods)
             if known[driver]:
                 no_project = not (folder / driver[0]).is_dir()
                 key = "project_name" if no_project and store.project_name else "file_name"
                 yield mapping.problem((side, "store", key), known[driver])
 
 
-def _methods(mapping: LoadedMapping, side: Side) -> tuple[str, ...]:
+_WHY = {
+    "pull_keys": "an incremental load that looks for deletions needs it, to learn which keys the source has",
+    "fingerprint": "on_source_change needs it, to learn whether the source has changed",
+}
+
+
+def _methods(mapping: LoadedMapping, side: Side, made: Set[AssetPath]) -> tuple[str, ...]:
     """The methods that the mapping cannot do without."""
     if side == "to":
         return ("push_data",)
     finds_deletions = mapping.config.load_type == "incremental" and mapping.config.delete_type == "keys"
-    return ("pull_data", "pull_keys") if finds_deletions else ("pull_data",)
+    # What another mapping makes has changed when that has run.
+    is_observed = mapping.config.on_source_change and any(entity.source_key not in made for entity in mapping.entities)
+    return (
+        "pull_data",
+        *(["pull_keys"] if finds_deletions else []),
+        *(["fingerprint"] if is_observed else []),
+    )
 
 
-def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side) -> str:
-    for method in _methods(mapping, side):
+def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side, methods: Sequence[str]) -> str:
+    for method in methods:
         try:
             check_driver(driver_of(folder, mapping, side), method)
         except DriverError as error:
-            why = "; an incremental load that looks for deletions needs it, to learn which keys the source has"
-            return f"{error}{why if method == 'pull_keys' else ''}"
+            return f"{error}; {_WHY[method]}" if method in _WHY else str(error)
     return ""

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from croniter import croniter
+
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 
 EXECUTORS = ("in_process", "multiprocess")
@@ -92,6 +94,18 @@ def webserver_url() -> str | None:
     if not is_right:  # the URL may hold a password, so it is not shown
         raise _wrong("CUSTOM_STORE_WEBSERVER_URL", "not the URL of a webserver; write it as http://localhost:3000")
     return url
+
+
+def observe_schedule() -> str:
+    """``CUSTOM_STORE_OBSERVE_SCHEDULE``: when sources are asked whether they changed, every five minutes by default.
+
+    Raises:
+        ConfigurationError: no cron string of five fields.
+    """
+    text = os.environ.get("CUSTOM_STORE_OBSERVE_SCHEDULE") or "*/5 * * * *"
+    if not croniter.is_valid(text) or len(text.split()) != 5:
+        raise _wrong("CUSTOM_STORE_OBSERVE_SCHEDULE", f"'{text}' is not a cron string of five fields")
+    return text
 
 
 def changed_partitions() -> str:

@@ -1,14 +1,15 @@
-"""The status that a push returns, and driver's values in plain Python."""
+"""The status that a push returns, the fingerprint of a source, and drivers' values in plain Python."""
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from custom_store_pipeline.errors import PushReportedFailureError
+from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataError
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,24 @@ def read_status(returned: Any) -> PushStatus:
         f"the push returned {type(returned).__name__}, which is no status and is taken as success; "
         "return True, False, a number, a text or a dict",
     )
+
+
+def read_fingerprint(returned: Any) -> str:
+    """Turns what ``fingerprint`` returned into text.
+
+    Raises:
+        UnusableDataError: it is no text, number, bytes or date; the message begins with "returned". The text of other
+            objects may be another one in each process, and the source would seem to change all the time.
+    """
+    plain = plain_value(returned) if hasattr(returned, "dtype") else returned
+    if isinstance(plain, bytes):
+        return plain.hex()
+    if isinstance(plain, bool) or not isinstance(plain, str | int | float | datetime.date):
+        raise UnusableDataError(
+            f"returned {type(returned).__name__}; return a text, a number, bytes or a time, another one whenever the "
+            "data has changed"
+        )
+    return str(plain)
 
 
 def plain_value(value: Any) -> Any:

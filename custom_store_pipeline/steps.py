@@ -12,7 +12,6 @@ import dagster as dg
 
 from custom_store_pipeline.config.driver_config import redactor_of
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping
-from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.memory import StepMemory
 from custom_store_pipeline.metadata import metadata_of
@@ -21,12 +20,15 @@ from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.redaction import redacted_output
 from custom_store_pipeline.results import PulledData
 from custom_store_pipeline.run_versions import hold_version
+from custom_store_pipeline.step_failures import Deed, log_failure, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
 
 # Many partitions in one run: each of them still has a driver call, a state and a materialisation of its own, and none
 # pays for the start of a process.
 _BACKFILLS = dg.BackfillPolicy.single_run()
+
+_MATERIALIZE = Deed("materialised", "materialise", lambda entity: entity.target_key)
 
 
 def build_step(
@@ -143,7 +145,7 @@ def _materialize(
                 failed.append(outcome)
                 if outcome.left_behind:
                     redact_until_the_end()
-                context.log.error(f"{outcome.entity.label}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
+                log_failure(context, outcome)
             else:
                 entity = outcome.entity
                 if outcome.warning:
@@ -159,7 +161,7 @@ def _materialize(
             context.log_event(_materialization(part, metadata))
             memory.clean_up(part)
     if failed:
-        raise _summary(failed, len(entities))
+        raise step_failure(failed, len(entities), _MATERIALIZE)
 
 
 def _result(context: dg.AssetExecutionContext, parts: Mapping[Entity, Mapping[str, Any]]) -> dg.MaterializeResult[Any]:
@@ -173,24 +175,3 @@ def _result(context: dg.AssetExecutionContext, parts: Mapping[Entity, Mapping[st
 
 def _materialization(part: Entity, metadata: Mapping[str, Any]) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(part.target_key, metadata=metadata, partition=part.partition_key)
-
-
-def _summary(failed: Sequence[FailedEntity], total: int) -> dg.Failure:
-    """A Failure whose cause lists the reasons: Dagster prints a cause last, so they are the run's last lines."""
-    headline = f"{len(failed)} of {total} entities failed"
-    failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.label for outcome in failed)}", allow_retries=False)
-    arrived = "; the others are materialised" if len(failed) < total else ""
-    reasons = "".join(f"\n  {outcome.entity.label}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
-    keys = dict.fromkeys("/".join(outcome.entity.target_key) for outcome in failed)
-    again = " or ".join(f'key:"{_quoted(key)}"' for key in keys)
-    partitions = dict.fromkeys(outcome.entity.partition_key for outcome in failed if outcome.entity.partition_key)
-    with_partition = f" and --partition {', '.join(partitions)}" if partitions else ""
-    failure.__cause__ = EntitiesFailedError(
-        f"{headline}{arrived}. Mend what is wrong and materialise these again, with --select "
-        f"'{again}'{with_partition}:{reasons}"
-    )
-    return failure
-
-
-def _quoted(key: str) -> str:
-    return key.replace("\\", "\\\\").replace('"', '\\"')

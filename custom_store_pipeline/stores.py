@@ -24,7 +24,7 @@ from custom_store_pipeline.errors import (
 )
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.results import DataFormat, PulledData, in_one_piece, read_pulled
-from custom_store_pipeline.statuses import PushStatus, plain_value, read_status
+from custom_store_pipeline.statuses import PushStatus, plain_value, read_fingerprint, read_status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +81,24 @@ class StoreDriver:
             who = f"{method} of '{self._shown}' for '{entity}'"
             with opened(lambda: getattr(driver, method)(config, entity), data_format, who, redactor) as pulled:
                 yield pulled
+
+    def fingerprint(self, config: dict[str, Any], entity: str, redactor: Redactor) -> str:
+        """What the driver says that changes whenever the entity's data does.
+
+        Args:
+            config: the driver's config.
+            entity: the entity's name in this store.
+            redactor: masks the secrets in whatever is raised or returned.
+
+        Raises:
+            PullError: the driver raised.
+            UnusableDataError: it returned something that is no fingerprint.
+            DriverError: the driver cannot be found or loaded.
+        """
+        with self._instance("fingerprint", PullError, redactor) as driver:
+            who = f"fingerprint of '{self._shown}' for '{entity}'"
+            found = _call(lambda: read_fingerprint(driver.fingerprint(config, entity)), PullError, who, redactor)
+            return redactor.text(found)
 
     def push(self, config: dict[str, Any], entity: str, pulled: PulledData, redactor: Redactor) -> PushStatus:
         """Pushes an entity: chunks through ``push_chunks`` if the driver has it, everything else in one piece.

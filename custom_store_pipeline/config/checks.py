@@ -144,6 +144,9 @@ def _partitions(config: MappingConfig) -> Iterator[Finding]:
     partitions = config.partitions
     if partitions is None:
         return
+    if config.on_source_change:
+        message = "a change of the source does not tell which partitions changed; remove it, or use schedule"
+        yield Finding(("on_source_change",), message)
     if partitions.type == "static":
         if not partitions.keys:
             yield Finding(("partitions",), "static partitions need 'keys', a list of names, such as [north, south]")

@@ -19,11 +19,12 @@ DRIVER_FOLDER = "custom_store_driver"
 SIGNATURES: dict[str, str] = {
     "pull_data": "self, mapping_config, entity",
     "pull_keys": "self, mapping_config, entity",
+    "fingerprint": "self, config, entity",
     "push_data": "self, config, entity, df, deletes_df=None",
     "push_chunks": "self, config, entity, chunks, deletes_df=None",
     "close": "self",
 }
-_OPTIONAL = ("pull_keys", "push_chunks", "close")
+_OPTIONAL = ("pull_keys", "fingerprint", "push_chunks", "close")
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,17 @@ def check_driver(driver: DriverSource, method: str, source: bytes | None = None)
     for name in (method, *_OPTIONAL):
         if name in methods:
             _check_arguments(methods[name], name, SIGNATURES[name], place)
+
+
+def defines(driver: DriverSource, method: str) -> bool:
+    """Whether the source shows that the driver's class has a method; False where it cannot tell."""
+    try:
+        tree = _parsed(driver.path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
+        return False
+    classes = {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
+    own = classes.get(driver.class_name)
+    return own is not None and method in _methods(own, classes)[0]
 
 
 def source_digest(driver: DriverSource) -> str:

@@ -9,11 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.drivers.failures import reason_of, traceback_of
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, DriverImportError, EntityTimeoutError
-from custom_store_pipeline.transfer.entity import Transferred, Watch
+from custom_store_pipeline.transfer.entity import Watch
 
 SECONDS_BETWEEN_PROGRESS = 5.0
 
@@ -51,19 +52,29 @@ class _Running:
     deadline: float
 
 
-Outcome = Transferred | FailedEntity
+class OfEntity(Protocol):
+    """What became of an entity: :class:`~.entity.Transferred`, say."""
+
+    @property
+    def entity(self) -> Entity:
+        """The entity."""
+
+
+Done = TypeVar("Done", bound=OfEntity)
 
 
 def transfer_batch(
     entities: Iterable[Entity],
-    transfer: Callable[[Entity, Watch], Transferred],
+    transfer: Callable[[Entity, Watch], Done],
     *,
     concurrency: int,
     timeout: float | None,
     redact: Callable[[str], str],
     seconds_between_progress: float = SECONDS_BETWEEN_PROGRESS,
-) -> Iterator[Outcome | Note]:
-    """Transfers entities, some at a time, and yields each outcome as it comes; an entity that fails stops no other.
+) -> Iterator[Done | FailedEntity | Note]:
+    """Transfers entities (or does something else with each), some at a time, and yields each outcome as it comes.
+
+    An entity that fails stops no other.
 
     The threads are daemons: one that hangs past its timeout is left behind, and does not keep the process from ending.
     When the consumer stops (an exception, a terminated run), whatever still runs is abandoned the same way.
@@ -77,11 +88,11 @@ def transfer_batch(
         seconds_between_progress: how often entities that are still on their way are reported.
 
     Yields:
-        :class:`Transferred` or :class:`FailedEntity` for each entity, and :class:`Note` in between.
+        What ``transfer`` returned, or :class:`FailedEntity`, for each entity, and :class:`Note` in between.
     """
     waiting = deque(entities)
     running: dict[Entity, _Running] = {}
-    messages: queue.SimpleQueue[Outcome | Note] = queue.SimpleQueue()
+    messages: queue.SimpleQueue[Done | FailedEntity | Note] = queue.SimpleQueue()
     next_progress = time.monotonic() + seconds_between_progress
     try:
         while waiting or running:
@@ -112,9 +123,9 @@ def transfer_batch(
 
 def _start(
     entity: Entity,
-    transfer: Callable[[Entity, Watch], Transferred],
+    transfer: Callable[[Entity, Watch], Done],
     timeout: float | None,
-    messages: queue.SimpleQueue[Outcome | Note],
+    messages: queue.SimpleQueue[Done | FailedEntity | Note],
     redact: Callable[[str], str],
 ) -> _Running:
     watch = Watch(note=lambda text: messages.put(Note(f"{entity.label}: {text}", is_warning=True)))
