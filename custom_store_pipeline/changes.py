@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from custom_store_pipeline.config.loading import AssetPath, Entity
 from custom_store_pipeline.errors import CursorError
@@ -30,7 +31,7 @@ class Noted:
         when: when they were noted, which tells two times apart at which the same was noted.
     """
 
-    hashes: frozenset[bytes]
+    hashes: frozenset[int]
     when: str
 
     @classmethod
@@ -52,12 +53,13 @@ class Noted:
         Source: DESIGN 7, with the time added: a version that comes back after another one is a change too.
         """
         pairs = sorted(_hash(key, version) for key, version in versions.items())
-        return hashlib.sha256(b"\0".join([self.when.encode(), part.encode(), *pairs])).hexdigest()[:32]
+        return hashlib.sha256(repr((self.when, part, pairs)).encode()).hexdigest()[:32]
 
     def to_cursor(self) -> str:
-        """A text of five to six characters an entity."""
-        packed = base64.b85encode(zlib.compress(b"".join(sorted(self.hashes)), 9)).decode()
-        return json.dumps({"format": _FORMAT, "when": self.when, "entities": len(self.hashes), "hashes": packed})
+        """A text of four to five characters an entity: each tick stores it once more."""
+        return json.dumps(
+            {"format": _FORMAT, "when": self.when, "entities": len(self.hashes), "hashes": _packed(self.hashes)}
+        )
 
     @classmethod
     def from_cursor(cls, cursor: str) -> Noted | None:
@@ -70,9 +72,7 @@ class Noted:
             stored = json.loads(cursor)
             if stored["format"] != _FORMAT:
                 return None
-            joined = zlib.decompress(base64.b85decode(stored["hashes"]))
-            hashes = (joined[at : at + _HASH_BYTES] for at in range(0, len(joined), _HASH_BYTES))
-            return cls(frozenset(hashes), str(stored["when"]))
+            return cls(_unpacked(stored["hashes"]), str(stored["when"]))
         except (ValueError, TypeError, KeyError, binascii.Error, zlib.error) as error:
             problem = f"{type(error).__name__}: {error}"
         raise CursorError(
@@ -112,5 +112,19 @@ def in_runs(entities: Collection[Entity], most: int) -> Iterator[Sequence[Entity
         yield run
 
 
-def _hash(key: AssetPath, version: str) -> bytes:
-    return hashlib.blake2b(repr((key, version)).encode(), digest_size=_HASH_BYTES).digest()
+def _hash(key: AssetPath, version: str) -> int:
+    return int.from_bytes(hashlib.blake2b(repr((key, version)).encode(), digest_size=_HASH_BYTES).digest())
+
+
+def _packed(hashes: Collection[int]) -> str:
+    """Sorted, the hashes have small gaps; byte by byte of all of them, the high bytes of gaps shrink to little."""
+    gaps = [hash_ - before for before, hash_ in pairwise([0, *sorted(hashes)])]
+    columns = (bytes(gap >> 8 * place & 0xFF for gap in gaps) for place in range(_HASH_BYTES))
+    return base64.b85encode(zlib.compress(b"".join(columns), 9)).decode()
+
+
+def _unpacked(packed: str) -> frozenset[int]:
+    joined = zlib.decompress(base64.b85decode(packed))
+    count = len(joined) // _HASH_BYTES
+    gaps = (sum(joined[place * count + at] << 8 * place for place in range(_HASH_BYTES)) for at in range(count))
+    return frozenset(accumulate(gaps))

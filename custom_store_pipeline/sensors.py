@@ -71,7 +71,7 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         try:
             return result_of(context)
         except CustomStoreError as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = str(error)
         raise TickFailedError(reason)
 
     def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:

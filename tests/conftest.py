@@ -172,3 +172,11 @@ def shop(projects: ProjectsFolder) -> ProjectsFolder:
     projects.sqlite()
     projects.mapping(mapping())
     return projects
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Shows the figures that tests measured, also those of workers: `record_property("figure", …)`."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +19,52 @@ from tests.conftest import CHECKOUT
 
 
 @contextlib.contextmanager
-def dagster_dev(home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT) -> Iterator[str]:
-    """Runs `dagster dev` on the checkout's workspace and yields its address; ends it like Ctrl+C does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(
+    command: Sequence[str | Path], home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a command of Dagster's that serves, and ends it like Ctrl+C does."""
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects)}
-    command = [Path(sys.executable).parent / "dagster", "dev", "-w", str(CHECKOUT / "workspace.yaml"), "-p", str(port)]
+    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects), **environment}
+    program, *arguments = command
     with (
-        log.open("w") as output,
+        log.open("a") as output,
         subprocess.Popen(
-            command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            [Path(sys.executable).parent / program, *arguments],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as server,
     ):
         try:
-            yield f"http://127.0.0.1:{port}"
+            yield server
         finally:
             server.send_signal(signal.SIGINT)
             try:
                 server.wait(30)
             except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
+                pass
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def dagster_dev(home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT, **environment: str) -> Iterator[str]:
+    """Runs `dagster dev` on the checkout's workspace and yields its address."""
+    port = free_port()
+    command = ["dagster", "dev", "-w", CHECKOUT / "workspace.yaml", "-p", str(port)]
+    with serving(command, home, projects, log, cwd, **environment):
+        yield f"http://127.0.0.1:{port}"
 
 
 def ask(address: str, query: str, **variables: Any) -> dict[str, Any]:
