@@ -22,11 +22,11 @@ _log = logging.getLogger("custom_store_pipeline")
 
 # `dagster asset materialize --select '*'` itself uses this parameter; its users can do nothing about it.
 warnings.filterwarnings("ignore", message=r"Parameter `include_sources` of function `AssetSelection\.all`")
-# Dagster's only ways to link an asset to its files and to observe sources; a change of them would fail our tests,
-# not the user's run.
+# Dagster's only ways to link an asset to its files and to observe sources of any name; a change of them would fail our
+# tests, not the user's run.
 _BETA_IN_USE = (
-    r"(Class `(LocalFileCodeReference|CodeReferencesMetadataValue)`|Function `multi_observable_source_asset`) is "
-    r"currently in beta"
+    r"(Class `(LocalFileCodeReference|CodeReferencesMetadataValue)`|"
+    r"Parameter `execution_type` of function `AssetsDefinition.__init__`) is currently in beta"
 )
 
 

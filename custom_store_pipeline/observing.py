@@ -4,14 +4,18 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.definition.asset_spec import (
+    AssetExecutionType,  # a parameter's type, not exported
+)
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues, redactor_of
 from custom_store_pipeline.config.loading import Entity, LoadedMapping
 from custom_store_pipeline.io_manager import CustomStoreIOManager, io_manager_key
+from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.redaction import redacted_output
 from custom_store_pipeline.step_failures import Deed, log_failure, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
@@ -65,11 +69,15 @@ def build_observation(
         specs: the entities with the assets of their sources.
     """
     source_key = io_manager_key(mapping, "from")
+    # Dagster's decorator would make invalid names of entities such as "ä b.c".
+    keys = {dagster_identifier("from", entity.name): spec.key for entity, spec in specs}
 
-    @dg.multi_observable_source_asset(  # type: ignore[untyped-decorator]  # Dagster gives it no types
-        name=name, specs=[spec for _, spec in specs], can_subset=True, required_resource_keys={source_key}
+    @dg.op(
+        name=name,
+        out={out: dg.Out(dg.Nothing, is_required=False) for out in keys},
+        required_resource_keys={source_key},
     )
-    def observation(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
+    def observation(context: dg.OpExecutionContext) -> Iterator[dg.ObserveResult]:
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         redactor = redactor_of(mapping)
         run = RunValues(context.run.run_id, context.run.run_id)
@@ -92,13 +100,19 @@ def build_observation(
                     context.log.info(outcome.text)
                 elif isinstance(outcome, FailedEntity):
                     failed.append(outcome)
-                    log_failure(context, outcome)
+                    log_failure(context.log, outcome)
                 else:
                     yield _result(outcome)
         if failed:
             raise step_failure(failed, len(entities), _OBSERVE)
 
-    return cast("dg.AssetsDefinition", observation)
+    return dg.AssetsDefinition(
+        node_def=observation,
+        keys_by_output_name=keys,
+        specs=[spec for _, spec in specs],
+        can_subset=True,
+        execution_type=AssetExecutionType.OBSERVATION,
+    )
 
 
 def _result(observed: _Observed) -> dg.ObserveResult:

@@ -26,9 +26,9 @@ class Deed(NamedTuple):
     key_of: Callable[[Entity], AssetPath]
 
 
-def log_failure(context: dg.AssetExecutionContext, outcome: FailedEntity) -> None:
+def log_failure(log: dg.DagsterLogManager, outcome: FailedEntity) -> None:
     """Logs why an entity failed, with the driver's own traceback."""
-    context.log.error(f"{outcome.entity.label}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
+    log.error(f"{outcome.entity.label}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
 
 
 def step_failure(failed: Sequence[FailedEntity], total: int, deed: Deed) -> dg.Failure:

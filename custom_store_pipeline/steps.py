@@ -145,7 +145,7 @@ def _materialize(
                 failed.append(outcome)
                 if outcome.left_behind:
                     redact_until_the_end()
-                log_failure(context, outcome)
+                log_failure(context.log, outcome)
             else:
                 entity = outcome.entity
                 if outcome.warning:

@@ -1,0 +1,136 @@
+"""A run never mixes two versions of a mapping, whatever is edited while it is at work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ProjectsFolder
+from tests.webserver import wait_until
+
+DRIVER = """
+    import time
+    from pathlib import Path
+
+    class SlowStoreDriver:
+        def pull_data(self, mapping_config, entity):
+            folder = Path(mapping_config["args"]["folder"])
+            (folder / f"began_{entity}").touch()
+            while not (folder / "go").exists():
+                time.sleep(0.05)
+            return [{"id": 1, "version": mapping_config["args"]["version"]}]
+
+        def push_data(self, config, entity, df, deletes_df=None):
+            with Path(config["args"]["folder"], "pushed").open("a") as file:
+                file.write(f"{entity} {df.version[0]}\\n")
+            return True
+"""
+MAPPING = """
+    mappings:
+      - mapping:
+          from:
+            store: {{file_name: slow_store_driver, name: a, args: {{folder: {folder}, version: 1}}}}
+            entity: {{include: [{entities}]}}
+          to: {{file_name: slow_store_driver, name: b, args: {{folder: {folder}}}}}
+          entities_per_step: 1
+"""
+
+
+# Dagster runs as many steps at a time as there are cores; the last one loads the definitions when another has ended.
+CORES = os.cpu_count() or 1
+ENTITIES = [f"e{number}" for number in range(CORES + 1)]
+
+
+@pytest.fixture
+def slow(projects: ProjectsFolder) -> ProjectsFolder:
+    projects.driver("slow_store_driver", DRIVER)
+    projects.mapping(MAPPING.format(folder=projects.root, entities=", ".join(ENTITIES)), name="slow")
+    return projects
+
+
+def run_with_an_edit(
+    slow: ProjectsFolder, edited: Path, old: str, new: str, executor: str
+) -> tuple[int, str, set[str]]:
+    """Edits a file after the first steps began; returns the exit code, what was printed and what was pushed."""
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    env |= {
+        "DAGSTER_HOME": str(slow.home),
+        "CUSTOM_STORE_PROJECTS_DIR": str(slow.path),
+        "CUSTOM_STORE_EXECUTOR": executor,
+    }
+    command = [Path(sys.executable).parent / "dagster", "asset", "materialize", "--select", "*"]
+    with (
+        (slow.root / "output").open("w") as output,
+        subprocess.Popen(
+            [*command, "-m", "custom_store_pipeline.definitions"], env=env, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        at_once = CORES if executor == "multiprocess" else 1
+        wait_until(lambda: len(list(slow.root.glob("began_*"))) == at_once)
+        text = edited.read_text()
+        assert old in text
+        edited.write_text(text.replace(old, new))
+        (slow.root / "go").touch()
+        try:
+            exit_code = process.wait(120)
+        finally:
+            process.kill()
+    pushed = slow.root / "pushed"
+    return exit_code, (slow.root / "output").read_text(), set(pushed.read_text().splitlines())
+
+
+EDITS = {
+    "a setting": ("shop/mappings/slow.yaml", "version: 1", "version: 2"),
+    "a driver": ("shop/custom_store_driver/slow_store_driver.py", "return True", "return 1"),
+    "a driver that is broken now": ("shop/custom_store_driver/slow_store_driver.py", "class ", "clas "),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_step_of_another_version_stops_before_it_pushes(slow: ProjectsFolder, edit: str) -> None:
+    path, old, new = EDITS[edit]
+
+    exit_code, output, pushed = run_with_an_edit(slow, slow.path / path, old, new, "multiprocess")
+
+    assert exit_code == 1
+    assert {line.split()[1] for line in pushed} == {"1"}
+    assert len(pushed) == CORES
+    assert (
+        "MappingChangedError: projects/shop/mappings/slow.yaml, or a driver of it, changed while this run was at work; "
+        "earlier steps had the one before, so this one has pulled and pushed nothing; materialise its entities again"
+    ) in output
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("[e0", "[e0]\n#"), ("mappings:", "mappingz:")], ids=["the entities are gone", "it is broken"]
+)
+def test_a_step_that_is_not_there_any_more_stops_too(slow: ProjectsFolder, old: str, new: str) -> None:
+    exit_code, output, pushed = run_with_an_edit(slow, slow.path / "shop/mappings/slow.yaml", old, new, "multiprocess")
+
+    assert exit_code == 1
+    assert {line.split()[1] for line in pushed} == {"1"}
+    assert len(pushed) == CORES
+    assert "no AssetsDefinition objects supply these keys" in output  # Dagster's; nothing of ours runs by then
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_run_in_one_process_ends_on_the_version_that_it_began_with(slow: ProjectsFolder, edit: str) -> None:
+    path, old, new = EDITS[edit]
+
+    exit_code, output, pushed = run_with_an_edit(slow, slow.path / path, old, new, "in_process")
+
+    assert exit_code == 0, output
+    assert pushed == {f"{entity} 1" for entity in ENTITIES}
+
+
+def test_a_mapping_that_is_one_step_writes_no_note(shop: ProjectsFolder) -> None:
+    shop.mapping((shop.path / "shop/mappings/items.yaml").read_text().replace("[items]", "[a, b]"))
+
+    run = shop.materialize()
+
+    assert run.success, run.summary
+    assert not any("has the version" in (event.message or "") for event in run.events)
