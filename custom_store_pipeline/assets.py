@@ -1,5 +1,6 @@
 """Mappings → Dagster: one asset an entity, steps of several entities, external assets for what lies upstream."""
 
+import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
@@ -252,13 +253,17 @@ def _placeholders(broken_files: Sequence[BrokenFile]) -> Iterator[dg.AssetsDefin
             yield _placeholder(file, name)
 
 
+def _as_markdown(problems: Sequence[Problem]) -> str:
+    """A list of the problems; what is special in Markdown is escaped, because a block of code would not be wrapped."""
+    return "\n".join("- " + re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", str(problem)) for problem in problems)
+
+
 def _placeholder(file: BrokenFile, name: str) -> dg.AssetsDefinition:
-    error = ConfigurationError(file.problems)
     line = max(file.problems[0].line, 1)
     reference = dg.LocalFileCodeReference(file_path=str(file.path), line_number=line, label="mapping")
     spec = dg.AssetSpec(
         key=[file.project, "invalid", name],
-        description=f"This mapping file cannot be used:\n\n```\n{error}\n```",
+        description=f"This mapping file cannot be used:\n\n{_as_markdown(file.problems)}",
         group_name=dagster_identifier(file.project),
         metadata={"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])},
     )

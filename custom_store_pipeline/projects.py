@@ -10,7 +10,7 @@ from pathlib import Path
 from custom_store_pipeline.config.lineage import SIDES, check_together
 from custom_store_pipeline.config.loading import AssetPath, LoadedMapping, Side, load_mapping_files
 from custom_store_pipeline.drivers.loading import DriverVersion
-from custom_store_pipeline.drivers.source import DriverSource, check_driver, find_driver, source_digest
+from custom_store_pipeline.drivers.source import DriverSource, check_driver, digest_of, find_driver, read_sources
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
 from custom_store_pipeline.formats import missing_extra, unknown_options
 
@@ -106,8 +106,8 @@ def _driver_digests(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tup
     digests = {}
     drivers = {(mapping.store_project(side), mapping.store(side).file_name) for mapping in mappings for side in SIDES}
     for driver in drivers:
-        with contextlib.suppress(DriverNotFoundError, OSError):  # not there, or just removed
-            digests[driver] = source_digest(find_driver(folder, *driver))
+        with contextlib.suppress(DriverNotFoundError):
+            digests[driver] = digest_of(read_sources(find_driver(folder, *driver)))
     return digests
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from custom_store_pipeline.definitions import build_definitions
 from custom_store_pipeline.drivers.loading import DriverVersion
-from custom_store_pipeline.drivers.source import find_driver, source_digest
+from custom_store_pipeline.drivers.source import digest_of, find_driver, read_sources
 from custom_store_pipeline.errors import DriverNotFoundError
 
 CHECKOUT = Path(__file__).parent.parent
@@ -66,7 +66,7 @@ class ProjectsFolder:
         """The driver as it is now."""
         digest = ""
         with contextlib.suppress(DriverNotFoundError):
-            digest = source_digest(find_driver(self.path, project, file_name))
+            digest = digest_of(read_sources(find_driver(self.path, project, file_name)))
         return DriverVersion(self.path, project, file_name, digest)
 
     def mapping(self, text: str, name: str = "items", project: str = "shop") -> Path:

@@ -107,7 +107,9 @@ def test_a_webserver_that_is_not_there_is_named_without_its_password(monkeypatch
     with pytest.raises(ReloadError) as raised:
         reload_location(context(Origin()))
 
-    assert "the webserver at http://127.0.0.1:9/dagster cannot be reached (TransportConnectionFailed)" in str(raised.value)
+    assert "the webserver at http://127.0.0.1:9/dagster cannot be reached (TransportConnectionFailed)" in str(
+        raised.value
+    )
     assert "s3cret" not in str(raised.value)
 
 

@@ -6,8 +6,8 @@ import ast
 import difflib
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError, did_you_mean
@@ -83,7 +83,7 @@ def find_driver(projects_dir: Path, project: str, file_name: str) -> DriverSourc
     return DriverSource(project, file_name, path)
 
 
-def check_driver(driver: DriverSource, method: str, source: bytes | None = None) -> None:
+def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes] | None = None) -> None:
     """Checks from the source that the driver has its class, and that the class has a method as it will be called.
 
     What cannot be known without running the file (an imported class, a base class from elsewhere, a decorated method)
@@ -92,21 +92,16 @@ def check_driver(driver: DriverSource, method: str, source: bytes | None = None)
     Args:
         driver: the driver.
         method: ``pull_data`` or ``push_data``.
-        source: its source, if it is not to be read.
+        sources: its sources, if they are not to be read.
 
     Raises:
-        DriverNotFoundError: the file is no Python, or does not define the class.
+        DriverNotFoundError: the file, or a module that it imports, is no Python; or it does not define the class.
         DriverSignatureError: the method is missing or takes other arguments; so for optional methods that are there.
     """
     where = driver.shown
-    try:
-        tree = _parsed(driver.path.read_bytes() if source is None else source)
-    except (RecursionError, MemoryError, OSError) as error:
-        raise DriverNotFoundError(f"{where} cannot be read: {type(error).__name__}; mend the driver's file") from None
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        message = getattr(error, "msg", None) or str(error)
-        raise DriverNotFoundError(f"{where}:{line}: not valid Python: {message}; mend the driver's file") from None
+    sources = read_sources(driver) if sources is None else sources
+    trees = {path: _checked_tree(driver, path, source) for path, source in sources.items()}
+    tree = trees[driver.path]
     classes = {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
     if driver.class_name not in classes:
         if _may_be_bound(tree, driver.class_name):
@@ -131,6 +126,18 @@ def check_driver(driver: DriverSource, method: str, source: bytes | None = None)
             _check_arguments(methods[name], name, SIGNATURES[name], place)
 
 
+def _checked_tree(driver: DriverSource, path: Path, source: bytes) -> ast.Module:
+    where = replace(driver, path=path).shown if path.parent == driver.path.parent else str(path)
+    try:
+        return _parsed(source)
+    except (RecursionError, MemoryError) as error:
+        problem = f"{where} cannot be read: {type(error).__name__}"
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        problem = f"{where}:{line}: not valid Python: {getattr(error, 'msg', None) or error}"
+    raise DriverNotFoundError(f"{problem}; mend the driver's file")
+
+
 def defines(driver: DriverSource, method: str) -> bool:
     """Whether the source shows that the driver's class has a method; False where it cannot tell."""
     try:
@@ -142,11 +149,24 @@ def defines(driver: DriverSource, method: str) -> bool:
     return own is not None and method in _methods(own, classes)[0]
 
 
-def source_digest(driver: DriverSource) -> str:
-    """A hash of the driver's file and of the modules beside it that it imports (``from .helpers import …``)."""
+def read_sources(driver: DriverSource) -> dict[Path, bytes]:
+    """The driver's file and the modules of its folder that it imports (``from .helpers import …``), as they are now.
+
+    Raises:
+        DriverNotFoundError: one of them cannot be read.
+    """
+    try:
+        return {path: path.read_bytes() for path in sorted(_with_helpers(driver.path))}
+    except OSError as error:
+        problem = f"{driver.shown} cannot be read: {type(error).__name__}; mend the driver's file"
+    raise DriverNotFoundError(problem)
+
+
+def digest_of(sources: Mapping[Path, bytes]) -> str:
+    """A hash of a driver's sources, wherever they lie."""
     digest = hashlib.sha256()
-    for path in sorted(_with_helpers(driver.path)):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path, content in sorted(sources.items()):
+        digest.update(path.name.encode() + b"\0" + content + b"\0")
     return digest.hexdigest()
 
 
@@ -169,12 +189,22 @@ def _with_helpers(path: Path) -> set[Path]:
         except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                modules = [node.module] if node.module else [alias.name for alias in node.names]
-                for module in modules:
-                    base = current.parent.joinpath(*module.split("."))
-                    waiting += [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+            if isinstance(node, ast.ImportFrom) and node.level:
+                waiting += _imported_files(node, current, path.parent)
     return found
+
+
+def _imported_files(node: ast.ImportFrom, importing: Path, folder: Path) -> Iterator[Path]:
+    """The files of a driver folder that ``from .a.b import c`` may run: modules, and packages on the way to them."""
+    package = importing.parents[node.level - 1]
+    if not package.is_relative_to(folder):
+        return
+    base = package.joinpath(*(node.module or "").split("."))
+    modules = [base, *(base / alias.name for alias in node.names)]
+    packages = {parent for module in modules for parent in (module, *module.parents) if parent.is_relative_to(folder)}
+    for file in [*(module.with_suffix(".py") for module in modules), *(parent / "__init__.py" for parent in packages)]:
+        if file.is_file():
+            yield file
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

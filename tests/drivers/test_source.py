@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_store_pipeline.drivers.source import check_driver, find_driver, source_digest
+from custom_store_pipeline.drivers.source import check_driver, digest_of, find_driver, read_sources
 from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError
 from tests.conftest import ProjectsFolder
 
@@ -177,7 +177,7 @@ def test_the_digest_covers_the_helpers_that_are_imported_and_no_others(projects:
         projects.driver(name, "")
 
     def digest() -> str:
-        return source_digest(find_driver(projects.path, "shop", "a_store_driver"))
+        return digest_of(read_sources(find_driver(projects.path, "shop", "a_store_driver")))
 
     before = digest()
     projects.driver("unrelated", "x = 1")
@@ -188,11 +188,54 @@ def test_the_digest_covers_the_helpers_that_are_imported_and_no_others(projects:
         before = digest()
 
 
+@pytest.mark.parametrize(
+    ("statement", "file"),
+    [
+        ("from .api import client", "api/client.py"),
+        ("from .api.client import get", "api/client.py"),
+        ("from .api.client import get", "api/__init__.py"),
+        ("from .api import get", "api/__init__.py"),
+        ("def pull_data(self):\n    from .api.client import get", "api/client.py"),
+    ],
+)
+def test_the_digest_covers_packages(projects: ProjectsFolder, statement: str, file: str) -> None:
+    folder = projects.driver("a_store_driver", statement).parent
+    (folder / "api").mkdir()
+    for name in ("client", "__init__"):
+        (folder / f"api/{name}.py").write_text("")
+    before = read_sources(find_driver(projects.path, "shop", "a_store_driver"))
+
+    (folder / file).write_text("x = 1")
+
+    assert digest_of(before) != digest_of(read_sources(find_driver(projects.path, "shop", "a_store_driver")))
+
+
+def test_the_digest_covers_what_packages_import_from_above(projects: ProjectsFolder) -> None:
+    folder = projects.driver("a_store_driver", "from .api.client import get").parent
+    (folder / "api").mkdir()
+    (folder / "api/client.py").write_text("from ..common import x")
+    projects.driver("common", "x = 1")
+
+    sources = read_sources(find_driver(projects.path, "shop", "a_store_driver"))
+
+    assert {path.relative_to(folder).as_posix() for path in sources} == {
+        "a_store_driver.py", "api/client.py", "common.py"
+    }  # fmt: skip
+
+
+def test_a_helper_that_is_no_python_is_named(projects: ProjectsFolder) -> None:
+    projects.driver("a_store_driver", "from .helpers import x\nclass AStoreDriver:\n    def pull_data(self, c, e): ...")
+    projects.driver("helpers", "x = 1\ndef f(:")
+
+    with pytest.raises(DriverNotFoundError, match=r"custom_store_driver/helpers.py:2: not valid Python: .*; mend the"):
+        check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
+
+
 def test_a_helper_that_imports_its_importer_is_no_trap(projects: ProjectsFolder) -> None:
     projects.driver("a_store_driver", textwrap.dedent("from .b import x"))
     projects.driver("b", "from .a_store_driver import y")
 
-    assert source_digest(find_driver(projects.path, "shop", "a_store_driver"))
+    assert digest_of(read_sources(find_driver(projects.path, "shop", "a_store_driver")))
 
 
 def test_deletes_df_is_optional_as_the_page_says(projects: ProjectsFolder) -> None:

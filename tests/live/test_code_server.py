@@ -15,6 +15,8 @@ from tests.conftest import CHECKOUT, ProjectsFolder
 from tests.live.shop import EditedShop, now
 from tests.webserver import asset_keys, free_port, serving, wait_until
 
+pytestmark = pytest.mark.live
+
 LOCATION = "custom_store_pipeline.definitions"
 
 

@@ -15,6 +15,8 @@ from tests.conftest import SOURCE, ProjectsFolder
 from tests.live.shop import DRIVER, EditedShop, message, now, processes
 from tests.webserver import asset_keys, dagster_dev, wait_until
 
+pytestmark = pytest.mark.live
+
 INTERVAL = 5
 
 

@@ -1,24 +1,19 @@
-"""`dagster dev -w workspace.yaml`, asked over HTTP and looked at in a real browser.
-
-`SCREENSHOTS=1 pytest tests/test_ui.py` writes the pictures of the documentation.
-"""
+"""`dagster dev -w workspace.yaml`, asked over HTTP and looked at in a real browser."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.conftest import CHECKOUT, ProjectsFolder, run_cli
 from tests.webserver import asset_keys, dagster_dev
 
-CHROMIUM = shutil.which("chromium")
-IMAGES = CHECKOUT / "docs/images"
+pytestmark = pytest.mark.ui
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +37,6 @@ def address(home: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser.new_page(viewport={"width": 1400, "height": 1240})
-        browser.close()
-
-
 def test_dagster_dev_serves_the_workspace(address: str, home: Path) -> None:
     keys = asset_keys(address)
 
@@ -62,27 +48,28 @@ def test_dagster_dev_serves_the_workspace(address: str, home: Path) -> None:
     assert "warning" not in log.lower()
 
 
-# CI installs chromium and runs this; elsewhere a machine without it must not fail.
-@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs chromium (apt-get install chromium)")
-def test_the_asset_graph_shows_every_entity_with_its_source(address: str, page: Page) -> None:
+def test_the_asset_graph_shows_every_entity_with_its_source(
+    address: str, page: Page, take_picture: Callable[[str], None]
+) -> None:
     asset_keys(address)
     page.goto(f"{address}/locations/custom_store_pipeline.definitions/asset-groups/flights/lineage")
 
     for entity in ("flights", "weather", "planes", "airports", "airlines"):
         expect(page.get_by_text(entity, exact=True).nth(1)).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Materialized", exact=True)).to_have_count(5, timeout=30_000)
-    take_picture(page, "asset_graph.png")
+    take_picture("asset_graph.png")
 
 
-@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs chromium (apt-get install chromium)")
-def test_the_page_of_an_asset_shows_rows_and_columns(address: str, page: Page) -> None:
+def test_the_page_of_an_asset_shows_rows_and_columns(
+    address: str, page: Page, take_picture: Callable[[str], None]
+) -> None:
     asset_keys(address)
     page.goto(f"{address}/assets/flights/duckdb_store_driver/flights")
 
     expect(page.get_by_text("336,776").first).to_be_visible(timeout=30_000)
     expect(page.get_by_text("dep_delay", exact=True).first).to_be_visible()
     expect(page.get_by_text("data/flights.duckdb, table flights").first).to_be_visible()
-    take_picture(page, "asset_page.png")
+    take_picture("asset_page.png")
 
 
 ORDERS = """
@@ -115,8 +102,9 @@ ORDERS_MAPPING = """
 """
 
 
-@pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="needs chromium (apt-get install chromium)")
-def test_the_page_of_an_incremental_asset_shows_what_is_remembered(projects: ProjectsFolder, page: Page) -> None:
+def test_the_page_of_an_incremental_asset_shows_what_is_remembered(
+    projects: ProjectsFolder, page: Page, take_picture: Callable[[str], None]
+) -> None:
     projects.driver("orders_store_driver", ORDERS)
     projects.sqlite()
     projects.mapping(ORDERS_MAPPING.format(root=projects.root), name="orders")
@@ -135,11 +123,4 @@ def test_the_page_of_an_incremental_asset_shows_what_is_remembered(projects: Pro
         for shown in ("2024-03-01 12:00:59", "2024-03-02 12:00:59"):
             expect(page.get_by_text(shown).first).to_be_visible()
         expect(page.get_by_text(f"{snapshot.stat().st_size:,}", exact=True).first).to_be_visible()
-        take_picture(page, "incremental.png")
-
-
-def take_picture(page: Page, name: str) -> None:
-    if os.environ.get("SCREENSHOTS"):
-        IMAGES.mkdir(exist_ok=True)
-        page.wait_for_timeout(1_500)  # the graph is still sliding into its place
-        page.screenshot(path=IMAGES / name)
+        take_picture("incremental.png")
