@@ -1,16 +1,16 @@
 """Mappings → Dagster: one asset an entity, steps of several entities, external assets for what lies upstream."""
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import TypeVar
 
 import dagster as dg
 
-from custom_store_pipeline.code_versions import CodeVersions
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
-from custom_store_pipeline.drivers.source import defines
-from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, Problem
+from custom_store_pipeline.drivers.source import check_driver, defines
+from custom_store_pipeline.errors import ConfigurationError, DriverError, DriverNotFoundError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.observing import (
@@ -21,8 +21,11 @@ from custom_store_pipeline.observing import (
 )
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
+from custom_store_pipeline.run_versions import step_versions
 from custom_store_pipeline.steps import build_step
 from custom_store_pipeline.stores import StoreDriver
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class BuiltAssets:
     problems: list[Problem]
 
 
-def build_assets(projects: Projects, versions: CodeVersions, defined_elsewhere: Set[dg.AssetKey]) -> BuiltAssets:
+def build_assets(
+    projects: Projects, versions: Mapping[AssetPath, str], defined_elsewhere: Set[dg.AssetKey]
+) -> BuiltAssets:
     """Builds what Dagster shows of a projects folder.
 
     Args:
         projects: the projects folder.
-        versions: its code versions.
+        versions: the code version of each entity, see :func:`~.code_versions.code_versions`.
         defined_elsewhere: keys of hand-written assets, for which no external asset must be made.
 
     Returns:
@@ -93,23 +98,30 @@ def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
     return {key: CustomStoreIOManager(drivers[key], uses[key]) for key in uses}
 
 
-def _steps(mapping: LoadedMapping, projects: Projects, versions: CodeVersions) -> Iterator[dg.AssetsDefinition]:
+def _steps(
+    mapping: LoadedMapping, projects: Projects, versions: Mapping[AssetPath, str]
+) -> Iterator[dg.AssetsDefinition]:
     """The mapping's entities, ``entities_per_step`` at a time."""
-    size = mapping.config.entities_per_step
+    batches = list(_batches(mapping.entities, mapping.config.entities_per_step))
+    of_steps = step_versions([[versions[entity.target_key] for entity in batch] for batch in batches])
     references = _code_references(mapping, projects)
     partitions = partitions_of(mapping)
-    for number, start in enumerate(range(0, len(mapping.entities), size), start=1):
+    for number, (batch, version) in enumerate(zip(batches, of_steps, strict=True), start=1):
         # Every step has a number: where Dagster splits a step to break a circle it appends "_2", which without a number
         # would be the name of the step of a mapping called so.
         name = dagster_identifier(mapping.project, mapping.name, str(number))
         specs = {
             dagster_identifier("to", entity.target_name): (
                 entity,
-                _spec(mapping, entity, versions.entities[entity.target_key], references, partitions),
+                _spec(mapping, entity, versions[entity.target_key], references, partitions),
             )
-            for entity in mapping.entities[start : start + size]
+            for entity in batch
         }
-        yield build_step(name, mapping, versions.mappings[mapping.project, mapping.name], specs)
+        yield build_step(name, mapping, version, specs)
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
@@ -172,11 +184,11 @@ def _sources(
             if key not in seen:
                 seen.add(key)
                 specs.append((entity, _external_asset(entity.source_key, mapping, is_observed=key in observed)))
-        if any(spec.key in observed for _, spec in specs) or (specs and _can_tell(mapping, projects)):
-            size = mapping.config.entities_per_step
-            for number, start in enumerate(range(0, len(specs), size), start=1):
-                name = dagster_identifier(mapping.project, mapping.name, "observation", str(number))
-                yield build_observation(name, mapping, specs[start : start + size])
+        if specs and _can_tell(mapping, projects, is_wanted=any(spec.key in observed for _, spec in specs)):
+            for number, batch in enumerate(_batches(specs, mapping.config.entities_per_step), start=1):
+                # "__" before the number would make it the name of a step of a mapping called so.
+                name = dagster_identifier(mapping.project, mapping.name, f"observation_{number}")
+                yield build_observation(name, mapping, batch)
         else:
             yield from (spec for _, spec in specs)
 
@@ -202,10 +214,15 @@ def _automation(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> li
     return [source_changes(targets | _observed_sources(mappings, made))] if targets else []
 
 
-def _can_tell(mapping: LoadedMapping, projects: Projects) -> bool:
+def _can_tell(mapping: LoadedMapping, projects: Projects, *, is_wanted: bool) -> bool:
+    """Whether the source's driver has a fingerprint; where the source code does not show it, whether one is wanted."""
     try:
-        return defines(driver_of(projects.folder, mapping, "from"), "fingerprint")
-    except DriverNotFoundError:
+        driver = driver_of(projects.folder, mapping, "from")
+        if is_wanted:
+            check_driver(driver, "fingerprint")
+            return True
+        return defines(driver, "fingerprint")
+    except DriverError:
         return False
 
 

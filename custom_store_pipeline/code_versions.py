@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from custom_store_pipeline.config.lineage import SIDES
@@ -19,29 +18,14 @@ _NOT_IN_CODE_VERSION = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class CodeVersions:
-    """The code versions of a projects folder.
-
-    Attributes:
-        entities: of each entity, by its asset key; changes only with what concerns this entity.
-        mappings: of each mapping as a whole, by project and name; changes when that of an entity does, and when an
-            entity comes or goes.
-    """
-
-    entities: Mapping[AssetPath, str]
-    mappings: Mapping[tuple[str, str], str]
-
-
-def code_versions(projects: Projects) -> CodeVersions:
-    """The code versions of everything in a projects folder. ``${…}`` is hashed as it is written."""
-    entities: dict[AssetPath, str] = {}
-    mappings: dict[tuple[str, str], str] = {}
+def code_versions(projects: Projects) -> dict[AssetPath, str]:
+    """The code version of each entity of a projects folder, by its asset key. ``${…}`` is hashed as it is written."""
+    versions = {}
     for mapping in projects.mappings:
-        version = _settings_version(mapping, projects)
-        entities.update((entity.target_key, _short(f"{version}\0{entity}")) for entity in mapping.entities)
-        mappings[mapping.project, mapping.name] = _short(f"{version}\0{mapping.entities}")
-    return CodeVersions(entities, mappings)
+        settings = _settings_version(mapping, projects)
+        for entity in mapping.entities:
+            versions[entity.target_key] = hashlib.sha256(f"{settings}\0{entity}".encode()).hexdigest()[:16]
+    return versions
 
 
 def _settings_version(mapping: LoadedMapping, projects: Projects) -> str:
@@ -53,14 +37,12 @@ def _settings_version(mapping: LoadedMapping, projects: Projects) -> str:
     return hashlib.sha256(repr((_in_order(document), digests)).encode()).hexdigest()
 
 
-def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _in_order(value: Any) -> Any:
-    """The value with the keys of its dicts sorted, whatever types YAML gave them."""
+    """The value with what has no order sorted, whatever types YAML gave it."""
     if isinstance(value, Mapping):
         return sorted(((repr(key), _in_order(item)) for key, item in value.items()), key=lambda pair: pair[0])
     if isinstance(value, list):
         return [_in_order(item) for item in value]
+    if isinstance(value, set):  # YAML's !!set
+        return sorted(map(repr, value))
     return value

@@ -45,15 +45,16 @@ def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.Asse
     """
     folder = projects_dir or settings.projects_dir()
     files = look(folder)  # before they are loaded: what changes meanwhile is seen as a change, at worst twice
-    projects = load_projects(folder)
-    versions = code_versions(projects)
     keys = {key for asset in assets for key in asset.keys}
+    made_elsewhere = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}
+    projects = load_projects(folder, made_elsewhere)
+    versions = code_versions(projects)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
         built = build_assets(projects, versions, keys)
     for problem in built.problems:
         _log.warning("%s", problem)
-    loaded = Loaded(folder, files, built.mappings, versions.entities, built.problems)
+    loaded = Loaded(folder, files, built.mappings, versions, made_elsewhere, built.problems)
     return dg.Definitions(
         assets=[*built.assets, *assets],
         resources=build_io_managers(projects),

@@ -23,7 +23,8 @@ from custom_store_pipeline.transfer.entity import Watch
 
 SENSOR_NAME = "source_changes"
 
-_OBSERVE = Deed("observed", "observe", lambda entity: entity.source_key)
+_OBSERVE = Deed("observed", "observe", "with the button Observe of the UI", lambda entity: entity.source_key)
+_LONGEST_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ def materialize_on_source_change() -> dg.AutomationCondition[Any]:
 
     It holds until a run is asked for: a change that is seen while an older run is at work may be no part of that.
     """
-    changed = dg.AutomationCondition.any_deps_updated().since(dg.AutomationCondition.newly_requested())
+    updated = dg.AutomationCondition.any_deps_updated()
+    # Where both happen in one tick, Dagster lets the request win, and the change would be lost.
+    changed = updated.since(dg.AutomationCondition.newly_requested() & ~updated)
     return (changed & ~dg.AutomationCondition.in_progress()).with_label("on_source_change")
 
 
@@ -88,7 +91,7 @@ def build_observation(
             return _Observed(entity, source.fingerprint(mapping, entity, run, redactor))
 
         failed: list[FailedEntity] = []
-        with redacted_output(redactor):
+        with redacted_output(redactor) as redact_until_the_end:
             for outcome in transfer_batch(
                 entities,
                 observe,
@@ -97,9 +100,11 @@ def build_observation(
                 redact=redactor.text,
             ):
                 if isinstance(outcome, Note):
-                    context.log.info(outcome.text)
+                    (context.log.warning if outcome.is_warning else context.log.info)(outcome.text)
                 elif isinstance(outcome, FailedEntity):
                     failed.append(outcome)
+                    if outcome.left_behind:
+                        redact_until_the_end()
                     log_failure(context.log, outcome)
                 else:
                     yield _result(outcome)
@@ -121,5 +126,5 @@ def _result(observed: _Observed) -> dg.ObserveResult:
     return dg.ObserveResult(
         asset_key=observed.entity.source_key,
         data_version=dg.DataVersion(version),
-        metadata={"fingerprint": observed.fingerprint},
+        metadata={"fingerprint": observed.fingerprint[:_LONGEST_SHOWN]},
     )

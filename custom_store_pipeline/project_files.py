@@ -63,6 +63,19 @@ def differences(before: Files, after: Files) -> list[str]:
     return changed
 
 
+def digest_of(files: Files) -> str:
+    """A hash of all files, of their names and contents."""
+    digest = hashlib.sha256()
+    for path, state in sorted(files.items()):
+        digest.update(str(path).encode() + b"\0" + state.digest)
+    return digest.hexdigest()[:16]
+
+
+def has_mappings(files: Files) -> bool:
+    """Whether there is a mapping file among them."""
+    return any(path.suffix != ".py" for path in files)
+
+
 def _files(projects_dir: Path) -> Iterator[Path]:
     for _, path in mapping_files(projects_dir):
         yield path
@@ -72,7 +85,10 @@ def _files(projects_dir: Path) -> Iterator[Path]:
 
 def _state(path: Path, before: FileState | None) -> FileState:
     now = time.time()
-    status = path.stat()
+    try:
+        status = path.stat()
+    except PermissionError:
+        return FileState(b"", (), is_settled=False)  # that it cannot be read is a problem that loading it will name
     stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
     if before is not None and before.is_settled and before.stamp == stamp:
         return before
@@ -81,5 +97,5 @@ def _state(path: Path, before: FileState | None) -> FileState:
     except FileNotFoundError:
         raise
     except OSError:
-        digest = b""  # that it cannot be read is a problem that loading it will name
+        digest = b""
     return FileState(digest, stamp, is_settled=now - max(status.st_mtime, status.st_ctime) > _GRAIN)

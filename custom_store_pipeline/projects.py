@@ -55,11 +55,12 @@ class Projects:
         return sorted({problem for file in self.broken_files for problem in file.problems} | set(self.driver_problems))
 
 
-def load_projects(folder: Path) -> Projects:
+def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset()) -> Projects:
     """Reads all mapping files of a projects folder and checks them, and their drivers' source, without importing any.
 
     Args:
         folder: the projects folder.
+        made_elsewhere: the keys of hand-written assets, which mappings may read from.
 
     Returns:
         What is there, problems included; nothing is raised for a mistake in a file.
@@ -76,7 +77,7 @@ def load_projects(folder: Path) -> Projects:
     )
     mappings = [mapping for file in files if not problems_by_path[file.path] for mapping in file.mappings]
     # The drivers of broken files are checked too: all problems are to be seen at once.
-    drivers = _check_drivers(folder, [mapping for file in files for mapping in file.mappings])
+    drivers = _check_drivers(folder, [mapping for file in files for mapping in file.mappings], made_elsewhere)
     return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), _driver_digests(folder, mappings))
 
 
@@ -111,9 +112,11 @@ def _driver_digests(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tup
     return digests
 
 
-def _check_drivers(folder: Path, mappings: Sequence[LoadedMapping]) -> Iterator[Problem]:
+def _check_drivers(
+    folder: Path, mappings: Sequence[LoadedMapping], made_elsewhere: Set[AssetPath]
+) -> Iterator[Problem]:
     known: dict[tuple[str, str, tuple[str, ...]], str] = {}
-    made = {entity.target_key for mapping in mappings for entity in mapping.entities}
+    made = {entity.target_key for mapping in mappings for entity in mapping.entities} | made_elsewhere
     for mapping in mappings:
         for side in SIDES:
             store = mapping.store(side)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError  # what a code server's client raises; no public name
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.errors import ReloadError
 
 # The tick's own process ends some 20 s after the new one has come up, and a tick may take a minute.
@@ -26,28 +25,21 @@ class CodeServer(Protocol):
         """Another one for each process."""
 
 
-def reload_location(context: dg.SensorEvaluationContext) -> str:
-    """Makes Dagster load the code location of a sensor anew.
+def code_server(context: dg.SensorEvaluationContext) -> CodeServer | None:
+    """The code server that a tick runs in, if it can be told to reload; None where the daemon loads definitions itself.
 
-    A code server that can be reloaded (``dagster dev``, ``dagster code-server start``) is told to. Where the daemon
-    loads the code location itself, it does so every minute, and only a webserver needs to be told.
-
-    Returns:
-        What happens now, as people read it.
+    ``dagster dev`` and ``dagster code-server start`` are such servers. A daemon that is given a module or a file to
+    load does so anew every minute.
 
     Raises:
-        ReloadError: the definitions are still the old ones.
+        ReloadError: the tick was not started by a daemon.
     """
     origin: Any = context.code_location_origin
     if origin is None:
         raise ReloadError(
-            "this tick was not started by a daemon, so there is no code location to reload; run it in `dagster dev`"
+            "this tick was not started by a daemon, so there is nothing to reload; run it in `dagster dev`"
         )
-    if hasattr(origin, "create_client"):
-        reload_server(origin.create_client(), context.instance.code_server_reload_timeout)
-        return "the definitions are loaded anew; what changed runs with the next tick"
-    told = _tell_webserver(origin.location_name)
-    return f"the daemon loads the definitions anew within a minute, then what changed runs; {told}"
+    return cast("CodeServer", origin.create_client()) if hasattr(origin, "create_client") else None
 
 
 def reload_server(
@@ -89,32 +81,35 @@ def _or_none(ask: Callable[[], str], is_unreachable: type[Exception]) -> str | N
         return None
 
 
-def _tell_webserver(location_name: str) -> str:
-    url = settings.webserver_url()
-    if url is None:
-        return "a webserver shows the change after Deployment → Reload (set CUSTOM_STORE_WEBSERVER_URL, and it is told)"
+def tell_webserver(url: str, context: dg.SensorEvaluationContext) -> None:
+    """Has a webserver load a code location anew.
+
+    Args:
+        url: the webserver; it may have a user and a password.
+        context: a tick of the code location.
+
+    Raises:
+        ReloadError: the webserver could not be told, or could not do it.
+    """
     from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError, ReloadRepositoryLocationStatus
     from requests.auth import HTTPBasicAuth
 
+    location: str = cast("Any", context.code_location_origin).location_name
     parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
-    auth = HTTPBasicAuth(parts.username, parts.password or "") if parts.username else None
+    host = parts.netloc.rpartition("@")[2]
+    shown = f"{parts.scheme}://{host}{parts.path}"
+    auth = HTTPBasicAuth(unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     try:
         client = DagsterGraphQLClient(
-            cast("str", parts.hostname),
-            port_number=parts.port,
-            use_https=parts.scheme == "https",
-            path_prefix=parts.path.rstrip("/"),
-            auth=auth,
-            timeout=30,
+            host, use_https=parts.scheme == "https", path_prefix=parts.path.rstrip("/"), auth=auth, timeout=30
         )
-        answer = client.reload_repository_location(location_name)
+        answer = client.reload_repository_location(location)
     except DagsterGraphQLClientError as error:
         problem = f"cannot be reached ({type(error.__cause__ or error).__name__})"
     else:
         if answer.status == ReloadRepositoryLocationStatus.SUCCESS:
-            return f"the webserver at {shown} was told"
-        problem = f"could not reload '{location_name}': {answer.message}"
+            return
+        problem = f"could not reload '{location}': {answer.message}"
     raise ReloadError(
         f"the daemon loads the definitions anew within a minute, but the webserver at {shown} {problem}; it shows the "
         "old ones until Deployment → Reload; mend CUSTOM_STORE_WEBSERVER_URL, or unset it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,12 @@ import dagster as dg
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.changes import Noted, in_runs
-from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping
-from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem
+from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, shown_path
+from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, ReloadError
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
-from custom_store_pipeline.project_files import Files, differences, look
+from custom_store_pipeline.project_files import Files, differences, digest_of, has_mappings, look
 from custom_store_pipeline.projects import check_format_options, load_projects
-from custom_store_pipeline.reloading import reload_location
+from custom_store_pipeline.reloading import code_server, reload_server, tell_webserver
 
 SENSOR_NAME = "config_changes"
 MOST_ENTITIES_OF_A_RUN = 500
@@ -40,6 +40,7 @@ class Loaded:
         files: its files, as they were just before they were loaded.
         mappings: the mappings whose entities are in the graph.
         code_versions: the code version of each entity.
+        made_elsewhere: the keys of hand-written assets.
         problems: what was wrong with the files.
     """
 
@@ -47,6 +48,7 @@ class Loaded:
     files: Files
     mappings: Sequence[LoadedMapping]
     code_versions: Mapping[AssetPath, str]
+    made_elsewhere: Set[AssetPath]
     problems: Sequence[Problem]
 
     @cached_property
@@ -59,34 +61,42 @@ class Loaded:
 def config_changes(loaded: Loaded) -> dg.SensorDefinition:
     """The sensor that keeps the graph as the files say, and materialises what changed.
 
-    A tick compares the files on disk with those that were loaded. If they differ and are valid, it has the definitions
-    loaded anew; if they are not, it fails with the validator's text, and the definitions stay as they are. If they are
-    the same, it asks for runs of the entities whose code version is not the one that was noted last. Its first tick
-    only takes note. Source: DESIGN 7.
+    Its first tick only takes note. Each other one compares the files on disk with those that were loaded. If they
+    differ and are valid, it has the definitions loaded anew; if they are not, it fails with the validator's text, and
+    the definitions stay as they are. If they are the same, it asks for runs of the entities whose code version is not
+    the one that was noted last. Source: DESIGN 7.
     """
     seen = loaded.files
-    asked_for: Files | None = None
 
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         try:
             return result_of(context)
         except CustomStoreError as error:
             reason = str(error)
+        except OSError as error:
+            reason = f"the projects folder cannot be read: {error}; see to it that it is there, and readable"
         raise TickFailedError(reason)
 
     def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        nonlocal seen, asked_for
+        nonlocal seen
+        noted = Noted.from_cursor(context.cursor) if context.cursor else None
+        if noted is None:
+            return _first_note(loaded)
         seen = look(loaded.projects_dir, seen)
-        if not differences(loaded.files, seen):
-            return _runs_of_changes(context, loaded)
-        seen = _settled(loaded.projects_dir, seen)
-        changed = ", ".join(differences(loaded.files, seen)) or "changed and changed back"
-        if asked_for is not None and not differences(asked_for, seen):
-            return dg.SensorResult(skip_reason=f"{changed}; waiting for the definitions to be loaded anew")
-        _check(loaded)
-        happens = reload_location(context)
-        asked_for = seen
-        return dg.SensorResult(skip_reason=f"{changed}; {happens}")
+        if differences(loaded.files, seen):
+            seen = _settled(loaded.projects_dir, seen)
+        changed = differences(loaded.files, seen)
+        if changed:
+            _check(loaded, seen)
+            if server := code_server(context):
+                reload_server(server, context.instance.code_server_reload_timeout)
+                happens = "the definitions are loaded anew; what changed runs with the next tick"
+                return dg.SensorResult(skip_reason=f"{', '.join(changed)}; {happens}")
+        told = _tell(context, noted, seen)
+        if changed:
+            happens = "the daemon loads the definitions anew within a minute, then what changed runs"
+            return dg.SensorResult(skip_reason=f"{', '.join(changed)}; {happens}", cursor=told.to_cursor())
+        return _runs_of_changes(context, loaded, told)
 
     return dg.SensorDefinition(
         name=SENSOR_NAME,
@@ -96,6 +106,30 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Loads the definitions anew when a mapping or a driver changes, and materialises what changed.",
     )
+
+
+def _first_note(loaded: Loaded) -> dg.SensorResult:
+    noted = Noted.of(loaded.versions, _now(), digest_of(loaded.files))
+    reason = f"took note of {len(loaded.versions)} entities; from now on, what is new or changes runs"
+    return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _tell(context: dg.SensorEvaluationContext, noted: Noted, files: Files) -> Noted:
+    """Tells a webserver that loads the definitions by itself, once for each change of the files.
+
+    The daemon may have loaded them anew since the last tick, so this does not depend on whether they differ.
+    """
+    url = None if code_server(context) else settings.webserver_url()
+    digest = digest_of(files)
+    if url is None or noted.told == digest:
+        return noted
+    tell_webserver(url, context)
+    context.log.info("The webserver was told that the files changed.")
+    return replace(noted, told=digest)
 
 
 def _settled(projects_dir: Path, files: Files) -> Files:
@@ -108,33 +142,34 @@ def _settled(projects_dir: Path, files: Files) -> Files:
     return files
 
 
-def _check(loaded: Loaded) -> None:
+def _check(loaded: Loaded, files: Files) -> None:
     """Raises what ``custom-store validate`` finds, unless it was there already when the definitions were loaded.
 
     A file that is a placeholder in the graph stays one; it must not keep the others from being loaded.
     """
-    projects = load_projects(loaded.projects_dir)
+    if has_mappings(loaded.files) and not has_mappings(files):
+        raise ReloadError(
+            f"no mapping file is left in {shown_path(loaded.projects_dir)}, so that the definitions stay as they are; "
+            "see to it that the folder is there, or, if all of them are to go, reload the code location by hand"
+        )
+    projects = load_projects(loaded.projects_dir, loaded.made_elsewhere)
     problems = {*projects.problems, *check_format_options(projects.mappings)}
     if problems - {*loaded.problems, *check_format_options(loaded.mappings)}:
         raise ConfigurationError(problems)
 
 
-def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded) -> dg.SensorResult:
-    now = datetime.now(UTC)
-    current = Noted.of(loaded.versions, now.isoformat(timespec="milliseconds"))
-    noted = Noted.from_cursor(context.cursor) if context.cursor else None
-    if noted is None:
-        reason = f"took note of {len(loaded.versions)} entities; from now on, what is new or changes runs"
-        return dg.SensorResult(skip_reason=reason, cursor=current.to_cursor())
+def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted: Noted) -> dg.SensorResult:
+    current = Noted.of(loaded.versions, _now(), noted.told)
     changed = noted.changed(loaded.versions)
     if loaded.problems:
         # The entities of a broken file are not in the graph; when it is mended, they are not new.
-        current = current.and_also(noted)
+        current = current.carrying(noted)
     if current.hashes == noted.hashes:
         if loaded.problems:
             raise ConfigurationError(loaded.problems)
-        return dg.SensorResult(skip_reason=f"nothing changed among {len(loaded.versions)} entities")
-    batches, left_out = _batches(loaded.mappings, set(changed), now)
+        reason = f"nothing changed among {len(loaded.versions)} entities"
+        return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
+    batches, left_out = _batches(loaded.mappings, set(changed), datetime.now(UTC))
     requests = [
         dg.RunRequest(
             run_key=noted.run_key({entity.target_key: loaded.versions[entity.target_key] for entity in run}, partition),
@@ -144,12 +179,15 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded) -> dg.
         for partition, entities in batches
         for run in in_runs(entities, MOST_ENTITIES_OF_A_RUN)
     ]
+    if not changed:
+        left_out.append(f"{len(noted.hashes - current.hashes)} entities are gone; their history stays")
     for reason in left_out:
         context.log.info(reason)
     for problem in loaded.problems:
         context.log.warning(str(problem))
-    nothing = "; ".join(left_out) or "entities are gone from the mappings; their history stays"
-    return dg.SensorResult(run_requests=requests, skip_reason=None if requests else nothing, cursor=current.to_cursor())
+    return dg.SensorResult(
+        run_requests=requests, skip_reason=None if requests else "; ".join(left_out), cursor=current.to_cursor()
+    )
 
 
 def _batches(

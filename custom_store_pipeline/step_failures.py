@@ -18,11 +18,13 @@ class Deed(NamedTuple):
     Attributes:
         done: ``materialised``.
         do: ``materialise``.
+        how: ``with --select``.
         key_of: the asset that it does it to.
     """
 
     done: str
     do: str
+    how: str
     key_of: Callable[[Entity], AssetPath]
 
 
@@ -42,7 +44,7 @@ def step_failure(failed: Sequence[FailedEntity], total: int, deed: Deed) -> dg.F
     partitions = dict.fromkeys(outcome.entity.partition_key for outcome in failed if outcome.entity.partition_key)
     with_partition = f" and --partition {', '.join(partitions)}" if partitions else ""
     failure.__cause__ = EntitiesFailedError(
-        f"{headline}{arrived}. Mend what is wrong and {deed.do} these again, with --select "
+        f"{headline}{arrived}. Mend what is wrong and {deed.do} these again, {deed.how} "
         f"'{again}'{with_partition}:{reasons}"
     )
     return failure

@@ -19,7 +19,7 @@ from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.redaction import redacted_output
 from custom_store_pipeline.results import PulledData
-from custom_store_pipeline.run_versions import hold_version
+from custom_store_pipeline.run_versions import StepVersion, hold_version
 from custom_store_pipeline.step_failures import Deed, log_failure, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
@@ -28,11 +28,11 @@ from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_e
 # pays for the start of a process.
 _BACKFILLS = dg.BackfillPolicy.single_run()
 
-_MATERIALIZE = Deed("materialised", "materialise", lambda entity: entity.target_key)
+_MATERIALIZE = Deed("materialised", "materialise", "with --select", lambda entity: entity.target_key)
 
 
 def build_step(
-    name: str, mapping: LoadedMapping, version: str, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]
+    name: str, mapping: LoadedMapping, version: StepVersion, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]
 ) -> dg.AssetsDefinition:
     """One subsettable multi_asset over some entities of a mapping.
 
@@ -43,11 +43,10 @@ def build_step(
     Args:
         name: the step's name, unique in the code location.
         mapping: the mapping.
-        version: the mapping's code version as a whole.
+        version: what the step must have in common with the definitions that its run began with.
         specs: the entities with their assets, by the name of the output.
     """
     source_key, target_key = io_manager_key(mapping, "from"), io_manager_key(mapping, "to")
-    is_alone = len(specs) == len(mapping.entities)
 
     @dg.multi_asset(
         name=name,
@@ -67,8 +66,7 @@ def build_step(
         pool=mapping.config.pool,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        if not is_alone:
-            hold_version(context, mapping, version)
+        hold_version(context, mapping, version)
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from custom_store_pipeline.run_versions import step_versions
 from tests.conftest import ProjectsFolder
 from tests.webserver import wait_until
 
@@ -127,10 +128,34 @@ def test_a_run_in_one_process_ends_on_the_version_that_it_began_with(slow: Proje
     assert pushed == {f"{entity} 1" for entity in ENTITIES}
 
 
-def test_a_mapping_that_is_one_step_writes_no_note(shop: ProjectsFolder) -> None:
-    shop.mapping((shop.path / "shop/mappings/items.yaml").read_text().replace("[items]", "[a, b]"))
+def test_entities_that_would_move_to_other_steps_stop_the_run(slow: ProjectsFolder) -> None:
+    """Otherwise it would end green without the entities that its last steps had when it began."""
+    path = slow.path / "shop/mappings/slow.yaml"
+    more = ", ".join([*ENTITIES, *(f"x{number}" for number in range(2 * CORES))])
+    text = path.read_text().replace(", ".join(ENTITIES), more).replace("per_step: 1", "per_step: 2")
+    path.write_text(text)
 
-    run = shop.materialize()
+    exit_code, output, _ = run_with_an_edit(slow, path, "per_step: 2", "per_step: 1", "multiprocess")
 
-    assert run.success, run.summary
-    assert not any("has the version" in (event.message or "") for event in run.events)
+    assert exit_code == 1
+    assert "MappingChangedError" in output
+
+
+def test_an_entity_that_is_added_at_the_end_does_not_stop_the_others(slow: ProjectsFolder) -> None:
+    path = slow.path / "shop/mappings/slow.yaml"
+
+    exit_code, output, pushed = run_with_an_edit(slow, path, f"{ENTITIES[-1]}]", f"{ENTITIES[-1]}, z]", "multiprocess")
+
+    assert exit_code == 0, output
+    assert pushed == {f"{entity} 1" for entity in ENTITIES}
+
+
+def test_a_step_agrees_with_the_same_step_of_other_definitions() -> None:
+    first, second = step_versions([["a1", "b1"], ["c1"]])
+    longer = step_versions([["a1", "b1"], ["c1"], ["d1"]])
+    moved = step_versions([["a1"], ["b1", "c1"]])
+    changed = step_versions([["a1", "b1"], ["c2"]])
+
+    assert [second.agrees_with(other[0].steps) for other in (longer, moved, changed)] == [True, False, False]
+    assert first.agrees_with(changed[0].steps)
+    assert not longer[2].agrees_with(first.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -9,8 +10,11 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline import sensors
+from custom_store_pipeline.errors import ReloadError
 from custom_store_pipeline.sensors import SENSOR_NAME, TickFailedError
 from tests.conftest import SOURCE, ProjectsFolder, mapping
+
+RELOADED = "the definitions are loaded anew; what changed runs with the next tick"
 
 
 class Ticks:
@@ -62,7 +66,8 @@ def ticks(projects: ProjectsFolder, instance: dg.DagsterInstance, monkeypatch: p
         projects.mapping(mapping(f"[{name}1, {name}2]"), name=name)
     ticks = Ticks(projects, instance)
     monkeypatch.setattr(sensors, "_SECONDS_TO_SETTLE", 0)
-    monkeypatch.setattr(sensors, "reload_location", lambda context: ticks.reloads.append("") or "reloaded")
+    monkeypatch.setattr(sensors, "code_server", lambda context: "a server")
+    monkeypatch.setattr(sensors, "reload_server", lambda server, timeout: ticks.reloads.append(server))
     ticks.tick()
     return ticks
 
@@ -86,8 +91,8 @@ def test_a_changed_file_is_loaded_and_then_its_entities_run(ticks: Ticks) -> Non
     ticks.projects.mapping(mapping("[b1, b2]", "write_mode: upsert"), name="b")
 
     ticks.tick()
-    assert ticks.said == "projects/shop/mappings/b.yaml changed; reloaded"
-    assert ticks.reloads == [""]
+    assert ticks.said == "projects/shop/mappings/b.yaml changed; " + RELOADED
+    assert ticks.reloads == ["a server"]
 
     ticks.load()
     ticks.tick()
@@ -114,7 +119,7 @@ def test_a_changed_driver_runs_what_uses_it(ticks: Ticks) -> None:
     ticks.projects.driver("other_store_driver", SOURCE.replace("Items", "Other").replace("ü", "ö"))
 
     ticks.tick()
-    assert ticks.said == "projects/shop/custom_store_driver/other_store_driver.py changed; reloaded"
+    assert ticks.said == "projects/shop/custom_store_driver/other_store_driver.py changed; " + RELOADED
     ticks.load()
     ticks.tick()
 
@@ -125,7 +130,7 @@ def test_a_change_of_what_decides_no_row_is_loaded_and_runs_nothing(ticks: Ticks
     ticks.projects.mapping(mapping("[b1, b2]", 'schedule: "0 6 * * *"'), name="b")
 
     ticks.tick()
-    assert ticks.reloads == [""]
+    assert ticks.reloads == ["a server"]
     ticks.load()
     ticks.tick()
 
@@ -148,7 +153,7 @@ def test_removed_entities_are_gone_and_new_when_they_come_back(ticks: Ticks) -> 
     path.unlink()
     ticks.load()
     ticks.tick()
-    assert ticks.said == "entities are gone from the mappings; their history stays"
+    assert ticks.said == "2 entities are gone; their history stays"
 
     path.write_text(text)
     ticks.load()
@@ -194,18 +199,120 @@ def test_an_option_that_the_reader_does_not_know_is_an_invalid_change(ticks: Tic
         ticks.tick()
 
 
-def test_a_reload_is_asked_for_once_however_long_it_takes(ticks: Ticks) -> None:
-    ticks.projects.mapping(mapping("[b1]"), name="b")
+def test_a_reload_that_failed_is_tried_again(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(server: object, timeout: int) -> None:
+        raise ReloadError("no new process")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sensors, "reload_server", fail)
+        ticks.projects.mapping(mapping("[b1]"), name="b")
+        with pytest.raises(TickFailedError, match="no new process"):
+            ticks.tick()
 
     ticks.tick()
+    assert ticks.reloads == ["a server"]
+
+
+class TestADaemonThatLoadsTheDefinitionsItself:
+    @pytest.fixture
+    def told(self, ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        told: list[str] = []
+        monkeypatch.setattr(sensors, "code_server", lambda context: None)
+        monkeypatch.setattr(sensors, "tell_webserver", lambda url, context: told.append(url))
+        monkeypatch.setenv("CUSTOM_STORE_WEBSERVER_URL", "http://localhost:3000")
+        return told
+
+    def test_tells_the_webserver_once_for_a_change(self, ticks: Ticks, told: list[str]) -> None:
+        ticks.tick()
+        assert told == []
+        ticks.projects.mapping(mapping("[b1]"), name="b")
+
+        for _ in range(2):
+            ticks.tick()
+            assert ticks.said == (
+                "projects/shop/mappings/b.yaml changed; the daemon loads the definitions anew within a minute, then "
+                "what changed runs"
+            )
+        ticks.load()
+        ticks.tick()
+        assert told == ["http://localhost:3000"]
+
+    def test_tells_it_too_if_it_loads_them_before_the_tick(self, ticks: Ticks, told: list[str]) -> None:
+        ticks.projects.mapping(mapping("[b1, b2, b3]"), name="b")
+        ticks.load()
+
+        ticks.tick()
+
+        assert told == ["http://localhost:3000"]
+        assert ticks.asked_for == [["b3"]]
+
+    def test_tells_it_again_if_that_failed(
+        self, ticks: Ticks, told: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(url: str, context: object) -> None:
+            raise ReloadError("cannot be reached")
+
+        ticks.projects.mapping(mapping("[b1, b2, b3]"), name="b")
+        ticks.load()
+        with monkeypatch.context() as patch:
+            patch.setattr(sensors, "tell_webserver", fail)
+            with pytest.raises(TickFailedError, match="cannot be reached"):
+                ticks.tick()
+
+        ticks.tick()
+        assert told == ["http://localhost:3000"]
+        assert ticks.asked_for == [["b3"]]
+
+    def test_needs_no_webserver(self, ticks: Ticks, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("CUSTOM_STORE_WEBSERVER_URL")
+        ticks.projects.mapping(mapping("[b1]"), name="b")
+
+        ticks.tick()
+
+        assert told == []
+
+
+def test_what_changes_before_the_first_tick_runs_too(ticks: Ticks) -> None:
+    ticks.cursor = None
+    ticks.projects.mapping(mapping("[b1, b2, b3]"), name="b")
+
+    ticks.tick()
+    assert ticks.said.startswith("took note of 6 entities")
+    ticks.tick()
+    assert ticks.reloads == ["a server"]
+    ticks.load()
     ticks.tick()
 
-    assert ticks.reloads == [""]
-    assert ticks.said == "projects/shop/mappings/b.yaml changed; waiting for the definitions to be loaded anew"
+    assert ticks.asked_for == [["b3"]]
 
-    ticks.projects.mapping(mapping("[b2]"), name="b")
+
+def test_a_change_that_is_taken_back_at_once_is_none(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ticks.projects.path / "shop/mappings/b.yaml"
+    text = path.read_text()
+    path.write_text("[")
+    monkeypatch.setattr(sensors.time, "sleep", lambda seconds: path.write_text(text))
+
     ticks.tick()
-    assert ticks.reloads == ["", ""]
+
+    assert ticks.said == "nothing changed among 6 entities"
+
+
+def test_a_projects_folder_that_is_empty_all_at_once_is_not_believed(ticks: Ticks) -> None:
+    shutil.move(ticks.projects.path / "shop", ticks.projects.root / "elsewhere")
+
+    with pytest.raises(TickFailedError, match="no mapping file is left in projects, so that the definitions stay"):
+        ticks.tick()
+
+    shutil.move(ticks.projects.root / "elsewhere", ticks.projects.path / "shop")
+    ticks.tick()
+    assert ticks.said == "nothing changed among 6 entities"
+
+
+def test_a_projects_folder_that_is_gone_fails_the_tick_with_the_remedy(ticks: Ticks) -> None:
+    shutil.move(ticks.projects.path, ticks.projects.root / "elsewhere")
+
+    with pytest.raises(TickFailedError, match="the projects folder cannot be read: .*; see to it that it is there"):
+        ticks.tick()
 
 
 class TestALocationThatStartsOnABrokenFile:
@@ -224,7 +331,7 @@ class TestALocationThatStartsOnABrokenFile:
         broken.projects.mapping(mapping("[c1, c2, c3]"), name="c")
 
         broken.tick()
-        assert broken.said == "projects/shop/mappings/c.yaml changed; reloaded"
+        assert broken.said == "projects/shop/mappings/c.yaml changed; " + RELOADED
         broken.load()
         broken.tick()
 
@@ -236,11 +343,18 @@ class TestALocationThatStartsOnABrokenFile:
         broken.projects.mapping(mapping("[b1, b2]"), name="b")
 
         broken.tick()
-        assert broken.said == "projects/shop/mappings/b.yaml changed; reloaded"
+        assert broken.said == "projects/shop/mappings/b.yaml changed; " + RELOADED
         broken.load()
         broken.tick()
 
         assert broken.said == "nothing changed among 6 entities"
+
+    def test_runs_what_changes_back_in_the_other_files(self, broken: Ticks) -> None:
+        for more in ("write_mode: upsert", "", "write_mode: upsert"):
+            broken.projects.mapping(mapping("[c1, c2]", more), name="c")
+            broken.load()
+            broken.tick()
+            assert broken.asked_for == [["c1", "c2"]]
 
     def test_runs_what_changed_while_it_was_mended(self, broken: Ticks) -> None:
         broken.projects.mapping(mapping("[b1, b2, b3]"), name="b")
