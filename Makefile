@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo dev install lint test
+.PHONY: demo dev install lint screenshots test
 
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,6 +30,9 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 
 test: .venv/.installed-dev ## all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by the tests of the UI
+	SCREENSHOTS=1 $(BIN)/python -m pytest -m ui
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found; install one, or run: make PYTHON=/path/to/python3"; exit 1; }
