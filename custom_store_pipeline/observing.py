@@ -16,9 +16,8 @@ from custom_store_pipeline.config.driver_config import RunValues, redactor_of
 from custom_store_pipeline.config.loading import Entity, LoadedMapping
 from custom_store_pipeline.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
-from custom_store_pipeline.redaction import redacted_output
-from custom_store_pipeline.step_failures import Deed, log_failure, step_failure
-from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
+from custom_store_pipeline.step_batches import Deed, each_done, step_failure
+from custom_store_pipeline.transfer.batch import FailedEntity
 from custom_store_pipeline.transfer.entity import Watch
 
 SENSOR_NAME = "source_changes"
@@ -91,23 +90,8 @@ def build_observation(
             return _Observed(entity, source.fingerprint(mapping, entity, run, redactor))
 
         failed: list[FailedEntity] = []
-        with redacted_output(redactor) as redact_until_the_end:
-            for outcome in transfer_batch(
-                entities,
-                observe,
-                concurrency=mapping.config.concurrency,
-                timeout=mapping.config.timeout,
-                redact=redactor.text,
-            ):
-                if isinstance(outcome, Note):
-                    (context.log.warning if outcome.is_warning else context.log.info)(outcome.text)
-                elif isinstance(outcome, FailedEntity):
-                    failed.append(outcome)
-                    if outcome.left_behind:
-                        redact_until_the_end()
-                    log_failure(context.log, outcome)
-                else:
-                    yield _result(outcome)
+        for observed in each_done(mapping, entities, observe, context.log, redactor, failed):
+            yield _result(observed)
         if failed:
             raise step_failure(failed, len(entities), _OBSERVE)
 

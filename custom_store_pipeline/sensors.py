@@ -169,14 +169,14 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted:
             raise ConfigurationError(loaded.problems)
         reason = f"nothing changed among {len(loaded.versions)} entities"
         return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
-    batches, left_out = _batches(loaded.mappings, set(changed), datetime.now(UTC))
+    by_partition, left_out = _by_partition(loaded.mappings, set(changed), datetime.now(UTC))
     requests = [
         dg.RunRequest(
             run_key=noted.run_key({entity.target_key: loaded.versions[entity.target_key] for entity in run}, partition),
             asset_selection=[dg.AssetKey(entity.target_key) for entity in run],
             partition_key=partition or None,
         )
-        for partition, entities in batches
+        for partition, entities in by_partition
         for run in in_runs(entities, MOST_ENTITIES_OF_A_RUN)
     ]
     if not changed:
@@ -190,7 +190,7 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted:
     )
 
 
-def _batches(
+def _by_partition(
     mappings: Sequence[LoadedMapping], changed: Set[AssetPath], now: datetime
 ) -> tuple[list[tuple[str, list[Entity]]], list[str]]:
     """The changed entities that run, by the partition to run (empty for none), and why the others do not run."""

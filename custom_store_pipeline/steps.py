@@ -17,11 +17,10 @@ from custom_store_pipeline.memory import StepMemory
 from custom_store_pipeline.metadata import metadata_of
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partition, partitions_of
-from custom_store_pipeline.redaction import redacted_output
 from custom_store_pipeline.results import PulledData
 from custom_store_pipeline.run_versions import StepVersion, hold_version
-from custom_store_pipeline.step_failures import Deed, log_failure, step_failure
-from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
+from custom_store_pipeline.step_batches import Deed, each_done, step_failure
+from custom_store_pipeline.transfer.batch import FailedEntity
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
 
 # Many partitions in one run: each of them still has a driver call, a state and a materialisation of its own, and none
@@ -129,31 +128,16 @@ def _materialize(
     failed: list[FailedEntity] = []
     arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
     expected = Counter(entity.target_key for entity in entities)
-    with redacted_output(redactor) as redact_until_the_end:
-        for outcome in transfer_batch(
-            entities,
-            transfer,
-            concurrency=mapping.config.concurrency,
-            timeout=mapping.config.timeout,
-            redact=redactor.text,
-        ):
-            if isinstance(outcome, Note):
-                (context.log.warning if outcome.is_warning else context.log.info)(outcome.text)
-            elif isinstance(outcome, FailedEntity):
-                failed.append(outcome)
-                if outcome.left_behind:
-                    redact_until_the_end()
-                log_failure(context.log, outcome)
-            else:
-                entity = outcome.entity
-                if outcome.warning:
-                    context.log.warning(f"{entity.label}: {outcome.warning}")
-                parts = arrived.setdefault(entity.target_key, {})
-                parts[entity] = metadata_of(outcome, redactor, memory.metadata(entity))
-                if len(parts) == expected[entity.target_key]:
-                    yield _result(context, parts)
-                    for part in arrived.pop(entity.target_key):
-                        memory.clean_up(part)
+    for outcome in each_done(mapping, entities, transfer, context.log, redactor, failed):
+        entity = outcome.entity
+        if outcome.warning:
+            context.log.warning(f"{entity.label}: {outcome.warning}")
+        parts = arrived.setdefault(entity.target_key, {})
+        parts[entity] = metadata_of(outcome, redactor, memory.metadata(entity))
+        if len(parts) == expected[entity.target_key]:
+            yield _result(context, parts)
+            for part in arrived.pop(entity.target_key):
+                memory.clean_up(part)
     for parts in arrived.values():
         for part, metadata in parts.items():
             context.log_event(_materialization(part, metadata))

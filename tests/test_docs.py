@@ -71,6 +71,13 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
     assert checked >= 15
 
 
+def test_every_setting_is_documented_and_no_other() -> None:
+    used = set(re.findall(r"CUSTOM_STORE_[A-Z_]+", (CHECKOUT / "custom_store_pipeline/settings.py").read_text()))
+    rows = re.findall(r"^\| `(CUSTOM_STORE_[A-Z_]+)` \|", README + (DOCS / "operations.md").read_text(), re.MULTILINE)
+
+    assert set(rows) == used
+
+
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
     classes = {
         name: found

@@ -40,6 +40,10 @@ class EditedShop:
         projects.sqlite()
         for name in "abc":
             self.write(name)
+        with self.instance() as instance:  # makes the databases, which two processes must not do at once
+            instance.get_runs(limit=1)
+            instance.all_instigator_state()
+            instance.all_asset_keys()
 
     def write(
         self, name: str, version: int = 1, entities: str = "", more: str = "", driver: str = "items_store_driver"
