@@ -3,29 +3,24 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TypeVar
 
 import dagster as dg
 
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
-from custom_store_pipeline.drivers.source import check_driver, defines
-from custom_store_pipeline.errors import ConfigurationError, DriverError, DriverNotFoundError, Problem
+from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
-from custom_store_pipeline.names import dagster_identifier
+from custom_store_pipeline.names import dagster_identifier, kind_of
 from custom_store_pipeline.observing import (
-    build_observation,
     materialize_on_source_change,
-    observe_now_and_then,
-    source_changes,
 )
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
 from custom_store_pipeline.run_versions import step_versions
+from custom_store_pipeline.sources import build_sources, source_sensors
+from custom_store_pipeline.step_batches import in_batches
 from custom_store_pipeline.steps import build_step
 from custom_store_pipeline.stores import StoreDriver
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -78,9 +73,9 @@ def build_assets(
         schedules += of_mapping[1]
     made = {key for step in steps for key in step.keys} | defined_elsewhere
     return BuiltAssets(
-        [*steps, *_sources(built, projects, made), *_placeholders(broken)],
+        [*steps, *build_sources(built, projects, made), *_placeholders(broken)],
         schedules,
-        _automation(built, made),
+        source_sensors(built, made),
         built,
         sorted({*projects.problems, *(problem for file in broken for problem in file.problems)}),
     )
@@ -102,7 +97,7 @@ def _steps(
     mapping: LoadedMapping, projects: Projects, versions: Mapping[AssetPath, str]
 ) -> Iterator[dg.AssetsDefinition]:
     """The mapping's entities, ``entities_per_step`` at a time."""
-    batches = list(_batches(mapping.entities, mapping.config.entities_per_step))
+    batches = list(in_batches(mapping.entities, mapping.config.entities_per_step))
     of_steps = step_versions([[versions[entity.target_key] for entity in batch] for batch in batches])
     references = _code_references(mapping, projects)
     partitions = partitions_of(mapping)
@@ -118,10 +113,6 @@ def _steps(
             for entity in batch
         }
         yield build_step(name, mapping, version, specs)
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
@@ -164,84 +155,11 @@ def _spec(
         code_version=version,
         owners=list(settings.owners),
         tags=settings.tags,
-        kinds={_kind(mapping, "to")},
+        kinds={kind_of(mapping.store("to").file_name)},
         metadata={"dagster/code_references": references},
         partitions_def=partitions,
         automation_condition=materialize_on_source_change() if settings.on_source_change else None,
     )
-
-
-def _sources(
-    mappings: Sequence[LoadedMapping], projects: Projects, made: Set[dg.AssetKey]
-) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
-    """An external asset for each source entity that nothing in the graph makes; observable if its driver can tell."""
-    seen = set(made)
-    observed = _observed_sources(mappings, made)
-    for mapping in mappings:
-        specs = []
-        for entity in mapping.entities:
-            key = dg.AssetKey(entity.source_key)
-            if key not in seen:
-                seen.add(key)
-                specs.append((entity, _external_asset(entity.source_key, mapping, is_observed=key in observed)))
-        if specs and _can_tell(mapping, projects, is_wanted=any(spec.key in observed for _, spec in specs)):
-            for number, batch in enumerate(_batches(specs, mapping.config.entities_per_step), start=1):
-                # "__" before the number would make it the name of a step of a mapping called so.
-                name = dagster_identifier(mapping.project, mapping.name, f"observation_{number}")
-                yield build_observation(name, mapping, batch)
-        else:
-            yield from (spec for _, spec in specs)
-
-
-def _observed_sources(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> set[dg.AssetKey]:
-    """The sources that are to be observed now and then, because a mapping wants to run when they change."""
-    keys = (
-        dg.AssetKey(entity.source_key)
-        for mapping in mappings
-        if mapping.config.on_source_change
-        for entity in mapping.entities
-    )
-    return {key for key in keys if key not in made}
-
-
-def _automation(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> list[dg.SensorDefinition]:
-    targets = {
-        dg.AssetKey(entity.target_key)
-        for mapping in mappings
-        if mapping.config.on_source_change
-        for entity in mapping.entities
-    }
-    return [source_changes(targets | _observed_sources(mappings, made))] if targets else []
-
-
-def _can_tell(mapping: LoadedMapping, projects: Projects, *, is_wanted: bool) -> bool:
-    """Whether the source's driver has a fingerprint; where the source code does not show it, whether one is wanted."""
-    try:
-        driver = driver_of(projects.folder, mapping, "from")
-        if is_wanted:
-            check_driver(driver, "fingerprint")
-            return True
-        return defines(driver, "fingerprint")
-    except DriverError:
-        return False
-
-
-def _external_asset(key: AssetPath, mapping: LoadedMapping, *, is_observed: bool) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key=key,
-        automation_condition=observe_now_and_then() if is_observed else None,
-        group_name=mapping.store_project("from"),
-        description=f"`{key[2]}` in the store `{key[1]}`, which mappings read.",
-        kinds={_kind(mapping, "from")},
-        # Lets hand-written assets load it as an input.
-        metadata={"dagster/io_manager_key": io_manager_key(mapping, "from")},
-    )
-
-
-def _kind(mapping: LoadedMapping, side: Side) -> str:
-    """What the UI labels an asset with: ``sqlite_store_driver`` → ``sqlite``."""
-    file_name = mapping.store(side).file_name
-    return (file_name.removesuffix("_driver").removesuffix("_store") or file_name)[:50]
 
 
 def _code_references(mapping: LoadedMapping, projects: Projects) -> dg.CodeReferencesMetadataValue:

@@ -19,6 +19,11 @@ def module_name(file_name: str) -> str:
     return file_name.removesuffix(".py")
 
 
+def kind_of(file_name: str) -> str:
+    """What the UI labels the assets of a driver with: ``sqlite_store_driver`` → ``sqlite``."""
+    return (file_name.removesuffix("_driver").removesuffix("_store") or file_name)[:50]
+
+
 def dagster_identifier(*parts: str) -> str:
     """A name that Dagster takes for ops, outputs and resource keys (``[A-Za-z0-9_]+``).
 

@@ -85,18 +85,11 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         seen = look(loaded.projects_dir, seen)
         if differences(loaded.files, seen):
             seen = _settled(loaded.projects_dir, seen)
-        changed = differences(loaded.files, seen)
-        if changed:
+        if changed := differences(loaded.files, seen):
             _check(loaded, seen)
-            if server := code_server(context):
-                reload_server(server, context.instance.code_server_reload_timeout)
-                happens = "the definitions are loaded anew; what changed runs with the next tick"
-                return dg.SensorResult(skip_reason=f"{', '.join(changed)}; {happens}")
-        told = _tell(context, noted, seen)
-        if changed:
-            happens = "the daemon loads the definitions anew within a minute, then what changed runs"
-            return dg.SensorResult(skip_reason=f"{', '.join(changed)}; {happens}", cursor=told.to_cursor())
-        return _runs_of_changes(context, loaded, told)
+            return _reload(context, noted, seen, ", ".join(changed))
+        # A webserver that was told of a broken file would lose its entities, which it still has.
+        return _runs_of_changes(context, loaded, noted if loaded.problems else _tell(context, noted, seen))
 
     return dg.SensorDefinition(
         name=SENSOR_NAME,
@@ -118,14 +111,26 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def _reload(context: dg.SensorEvaluationContext, noted: Noted, files: Files, changed: str) -> dg.SensorResult:
+    if server := code_server(context):
+        reload_server(server, context.instance.code_server_reload_timeout)
+        return dg.SensorResult(
+            skip_reason=f"{changed}; the definitions are loaded anew; what changed runs with the next tick"
+        )
+    told = _tell(context, noted, files)
+    return dg.SensorResult(
+        skip_reason=f"{changed}; the daemon loads the definitions anew within a minute, then what changed runs",
+        cursor=told.to_cursor(),
+    )
+
+
 def _tell(context: dg.SensorEvaluationContext, noted: Noted, files: Files) -> Noted:
     """Tells a webserver that loads the definitions by itself, once for each change of the files.
 
     The daemon may have loaded them anew since the last tick, so this does not depend on whether they differ.
     """
-    url = None if code_server(context) else settings.webserver_url()
-    digest = digest_of(files)
-    if url is None or noted.told == digest:
+    url, digest = settings.webserver_url(), digest_of(files)
+    if url is None or noted.told == digest or code_server(context):
         return noted
     tell_webserver(url, context)
     context.log.info("The webserver was told that the files changed.")
@@ -204,10 +209,10 @@ def _by_partition(
         if why_not:
             names = ", ".join(entity.target_name for entity in entities)
             left_out.append(f"{mapping.project}/{mapping.name} changed ({names}), and does not run: {why_not}")
-        else:
-            # The entities of a run must have the same partitions, not only the same key.
-            kind = repr(mapping.config.partitions), mapping.config.timezone if partition else ""
-            batches.setdefault((str(kind), partition), []).extend(entities)
+            continue
+        # The entities of a run must have the same partitions, not only a key of the same name.
+        kind = f"{mapping.config.partitions!r} {mapping.config.timezone}" if partition else ""
+        batches.setdefault((kind, partition), []).extend(entities)
     return [(partition, entities) for (_, partition), entities in batches.items()], left_out
 
 

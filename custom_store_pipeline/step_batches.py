@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import dagster as dg
 
@@ -12,6 +12,8 @@ from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.redaction import Redactor, redacted_output
 from custom_store_pipeline.transfer.batch import Done, FailedEntity, Note, transfer_batch
 from custom_store_pipeline.transfer.entity import Watch
+
+Item = TypeVar("Item")
 
 
 class Deed(NamedTuple):
@@ -28,6 +30,11 @@ class Deed(NamedTuple):
     do: str
     how: str
     key_of: Callable[[Entity], AssetPath]
+
+
+def in_batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items, so many at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def each_done(

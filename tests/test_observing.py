@@ -210,6 +210,40 @@ def test_what_another_mapping_makes_needs_no_fingerprint(files: ProjectsFolder, 
     assert automation.tick() == {"copy/a"}
 
 
+def test_an_asset_of_ones_own_may_be_the_source(files: ProjectsFolder) -> None:
+    @dg.asset(key=["shop", "inbox", "a"])
+    def own() -> int:
+        return 1
+
+    files.driver("files_store_driver", "class FilesStoreDriver:\n    def pull_data(self, c, e): ...")
+    files.mapping(MAPPING.format(include="[a]", more="on_source_change: true"), name="files")
+
+    definitions = files.definitions(assets=[own])
+
+    sensors = {sensor.name for sensor in definitions.get_repository_def().sensor_defs}
+    assert sensors == {"source_changes", "config_changes"}
+    assert load_projects(files.path, {("shop", "inbox", "a")}).problems == []
+
+
+def test_a_source_whose_maker_is_broken_is_not_observed_without_a_fingerprint(files: ProjectsFolder) -> None:
+    files.driver("files_store_driver", "class FilesStoreDriver:\n    def pull_data(self, c, e): ...")
+    files.mapping("[", name="maker_of_the_inbox")
+
+    graph = files.definitions().resolve_asset_graph()
+
+    source = graph.get(dg.AssetKey(["shop", "inbox", "a"]))
+    assert not source.is_observable
+    assert source.automation_condition is None
+
+
+def test_a_mapping_may_be_called_like_an_observation(files: ProjectsFolder) -> None:
+    for name in ("files__observation", "files__observation_1"):
+        text = MAPPING.format(include=f"[{name}]", more=f"mapping_name: {name}")
+        files.mapping(text.replace("name: inbox", f"name: {name}"), name=name)
+
+    assert files.definitions().resolve_all_job_defs()
+
+
 def test_the_schedule_of_observations_is_a_setting(files: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUSTOM_STORE_OBSERVE_SCHEDULE", "0 0 0 * * *")
 
