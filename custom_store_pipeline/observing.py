@@ -22,7 +22,8 @@ from custom_store_pipeline.transfer.entity import Watch
 
 SENSOR_NAME = "source_changes"
 
-_OBSERVE = Deed("observed", "observe", "with the button Observe of the UI", lambda entity: entity.source_key)
+_IN_THE_UI = "in the UI (button Observe), with the selection"
+_OBSERVE = Deed("observed", "observe", _IN_THE_UI, lambda entity: entity.source_key)
 _LONGEST_SHOWN = 200
 
 

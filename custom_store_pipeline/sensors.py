@@ -185,7 +185,9 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted:
         for run in in_runs(entities, MOST_ENTITIES_OF_A_RUN)
     ]
     if not changed:
-        left_out.append(f"{len(noted.hashes - current.hashes)} entities are gone; their history stays")
+        gone = len(noted.hashes - current.hashes)
+        who = "1 entity is" if gone == 1 else f"{gone} entities are"
+        left_out.append(f"{who} gone from the mappings; the history stays")
     for reason in left_out:
         context.log.info(reason)
     for problem in loaded.problems:

@@ -105,8 +105,8 @@ def test_one_source_that_fails_does_not_stop_the_others(files: ProjectsFolder, i
     assert not run.success
     assert len(observations(instance, "ä b.c")) == 1
     assert (
-        "1 of 2 entities failed; the others are observed. Mend what is wrong and observe these again, with the button "
-        "Observe of the UI "
+        "1 of 2 entities failed; the others are observed. Mend what is wrong and observe these again, in the UI "
+        "(button Observe), with the selection "
         "'key:\"shop/inbox/a\"':\n  a: fingerprint of 'shop/files_store_driver' for 'a' raised FileNotFoundError"
     ) in run.summary
 

@@ -153,7 +153,7 @@ def test_removed_entities_are_gone_and_new_when_they_come_back(ticks: Ticks) -> 
     path.unlink()
     ticks.load()
     ticks.tick()
-    assert ticks.said == "2 entities are gone; their history stays"
+    assert ticks.said == "2 entities are gone from the mappings; the history stays"
 
     path.write_text(text)
     ticks.load()
