@@ -97,7 +97,8 @@ def state() -> None:
 def show_state(entities: Sequence[str], as_json: bool) -> None:
     """Show what is remembered of entities, by default of all.
 
-    ENTITY is an asset key such as blog/blog_db/posts, or an entity's name if it is the only one of that name.
+    ENTITY is an asset key such as blog/blog_db/posts, also of an entity that no mapping has any more, or an entity's
+    name if it is the only one of that name.
     """
     _check_dagster_home()
     from custom_store_pipeline.state_report import parts_and_reports
@@ -165,12 +166,24 @@ def _chosen(names: Sequence[str]) -> list[Entity]:
             entity for entity in entities if name in (entity.name, entity.target_name)
         ]
         keys = ["/".join(entity.target_key) for entity in found or entities]
+        if not found and (removed := _removed(name)):
+            found = [removed]
         if not found:
             raise click.ClickException(f"no entity '{name}'{did_you_mean(name, keys)}; there are: {', '.join(keys)}")
         if len(found) > 1:
             raise click.ClickException(f"'{name}' is the name of several entities; say which: {', '.join(keys)}")
         chosen += found
     return list(dict.fromkeys(chosen)) if names else entities
+
+
+def _removed(name: str) -> Entity | None:
+    """The entity of an asset key that Dagster remembers and no mapping has any more."""
+    from custom_store_pipeline.state_report import is_remembered
+
+    parts = name.split("/", 2)
+    if len(parts) < 3 or not is_remembered(key := (parts[0], parts[1], parts[2])):
+        return None
+    return Entity(key[2], key[2], (), key, key)
 
 
 def _projects_dir() -> Path:

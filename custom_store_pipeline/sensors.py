@@ -188,6 +188,9 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted:
         gone = len(noted.hashes - current.hashes)
         who = "1 entity is" if gone == 1 else f"{gone} entities are"
         left_out.append(f"{who} gone from the mappings; the history stays")
+    for request in requests:
+        names = ", ".join(key.path[-1] for key in request.asset_selection or ())
+        context.log.info(f"new or changed, and therefore running: {names}")
     for reason in left_out:
         context.log.info(reason)
     for problem in loaded.problems:

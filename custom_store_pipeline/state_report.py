@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.loading import AssetPath, Entity
 from custom_store_pipeline.errors import StateError
 from custom_store_pipeline.history import recall
 from custom_store_pipeline.memory import forget_entity, parts_of, snapshot_folder
@@ -87,6 +87,12 @@ def parts_and_reports(entities: Iterable[Entity]) -> list[tuple[Entity, StateRep
     """Entities and their materialised partitions, with what the instance of ``DAGSTER_HOME`` remembers of each."""
     with dg.DagsterInstance.get() as instance:
         return [(part, _report(instance, part)) for entity in entities for part in parts_of(instance, entity)]
+
+
+def is_remembered(key: AssetPath) -> bool:
+    """Whether the instance of ``DAGSTER_HOME`` knows an asset of this key, be it in a mapping or not."""
+    with dg.DagsterInstance.get() as instance:
+        return instance.has_asset_key(dg.AssetKey(key))
 
 
 def forget_all(parts: Iterable[Entity]) -> None:

@@ -152,6 +152,16 @@ def test_a_name_of_two_entities_must_be_told_apart(shop: ProjectsFolder) -> None
     assert custom_store("reset", "--yes", "shop/a/items").exit_code == 0
 
 
+def test_an_entity_that_no_mapping_has_any_more_can_be_forgotten(shop: ProjectsFolder) -> None:
+    (shop.path / "shop/mappings/a.yaml").unlink()
+
+    assert "watermark     id: 2" in custom_store("show", "shop/a/prices").stdout
+    assert custom_store("reset", "shop/a/prices", "--yes").exit_code == 0
+
+    assert custom_store("show", "shop/a/prices").stdout == "Nothing is remembered.\n"
+    assert not list((shop.home / "storage/custom_store_state/shop/a/prices").glob("*.parquet"))
+
+
 def test_a_misspelt_name_is_answered_with_those_there_are(shop: ProjectsFolder) -> None:
     done = custom_store("show", "shop/a/price")
 
