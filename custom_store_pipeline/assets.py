@@ -11,9 +11,7 @@ from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMappin
 from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier, kind_of
-from custom_store_pipeline.observing import (
-    materialize_on_source_change,
-)
+from custom_store_pipeline.observing import materialize_on_source_change
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
 from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
 from custom_store_pipeline.run_versions import step_versions

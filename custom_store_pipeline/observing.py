@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.definition.asset_spec import (
-    AssetExecutionType,  # a parameter's type, not exported
-)
+
+# The type of a parameter of AssetsDefinition, which Dagster does not export.
+from dagster._core.definitions.assets.definition.asset_spec import AssetExecutionType
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues, redactor_of

@@ -87,15 +87,12 @@ def _state(path: Path, before: FileState | None) -> FileState:
     now = time.time()
     try:
         status = path.stat()
-    except PermissionError:
-        return FileState(b"", (), is_settled=False)  # that it cannot be read is a problem that loading it will name
-    stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-    if before is not None and before.is_settled and before.stamp == stamp:
-        return before
-    try:
+        stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+        if before is not None and before.is_settled and before.stamp == stamp:
+            return before
         digest = hashlib.sha256(path.read_bytes()).digest()
     except FileNotFoundError:
         raise
-    except OSError:
-        digest = b""
+    except OSError:  # a problem that loading it will name
+        return FileState(b"", (), is_settled=False)
     return FileState(digest, stamp, is_settled=now - max(status.st_mtime, status.st_ctime) > _GRAIN)

@@ -7,7 +7,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -84,6 +84,7 @@ class _Prepared:
     version: DriverVersion
     driver: DriverSource
     sources: Mapping[Path, bytes]
+    checked: set[str] = field(default_factory=set)  # the methods that were found to be right
 
 
 # By the module's name.
@@ -102,7 +103,9 @@ def _prepared(package: str, name: str, version: DriverVersion, method: str) -> D
     with _preparing:
         before = _prepared_drivers.get(name)
         if before is not None and before.version == version:
-            check_driver(before.driver, method, before.sources)
+            if method not in before.checked:  # every call of a driver comes here
+                check_driver(before.driver, method, before.sources)
+                before.checked.add(method)
             return before.driver
         driver = find_driver(version.projects_dir, version.project, version.file_name)
         sources = read_sources(driver)
@@ -115,7 +118,7 @@ def _prepared(package: str, name: str, version: DriverVersion, method: str) -> D
         if before is not None:
             _forget(package)  # definitions were loaded anew in this process
         _serve(sources)
-        _prepared_drivers[name] = _Prepared(version, driver, sources)
+        _prepared_drivers[name] = _Prepared(version, driver, sources, {method})
         return driver
 
 

@@ -7,7 +7,7 @@ import difflib
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError, did_you_mean
@@ -44,7 +44,11 @@ class DriverSource:
     @property
     def shown(self) -> str:
         """The path as messages show it: ``projects/blog/custom_store_driver/api_store_driver.py``."""
-        return str(self.path.relative_to(self.path.parents[3]))
+        return self.shown_path(self.path)
+
+    def shown_path(self, path: Path) -> str:
+        """The path of the driver's file, or of a module that it imports, as messages show it."""
+        return str(path.relative_to(self.path.parents[3]))
 
     @property
     def class_name(self) -> str:
@@ -102,7 +106,7 @@ def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes
     sources = read_sources(driver) if sources is None else sources
     trees = {path: _checked_tree(driver, path, source) for path, source in sources.items()}
     tree = trees[driver.path]
-    classes = {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
+    classes = _classes(tree)
     if driver.class_name not in classes:
         if _may_be_bound(tree, driver.class_name):
             return
@@ -127,14 +131,13 @@ def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes
 
 
 def _checked_tree(driver: DriverSource, path: Path, source: bytes) -> ast.Module:
-    where = replace(driver, path=path).shown if path.parent == driver.path.parent else str(path)
     try:
         return _parsed(source)
     except (RecursionError, MemoryError) as error:
-        problem = f"{where} cannot be read: {type(error).__name__}"
+        problem = f"{driver.shown_path(path)} cannot be read: {type(error).__name__}"
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
-        problem = f"{where}:{line}: not valid Python: {getattr(error, 'msg', None) or error}"
+        problem = f"{driver.shown_path(path)}:{line}: not valid Python: {getattr(error, 'msg', None) or error}"
     raise DriverNotFoundError(f"{problem}; mend the driver's file")
 
 
@@ -144,7 +147,7 @@ def defines(driver: DriverSource, method: str) -> bool:
         tree = _parsed(driver.path.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
         return False
-    classes = {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
+    classes = _classes(tree)
     own = classes.get(driver.class_name)
     return own is not None and method in _methods(own, classes)[0]
 
@@ -205,6 +208,10 @@ def _imported_files(node: ast.ImportFrom, importing: Path, folder: Path) -> Iter
     for file in [*(module.with_suffix(".py") for module in modules), *(parent / "__init__.py" for parent in packages)]:
         if file.is_file():
             yield file
+
+
+def _classes(tree: ast.Module) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)}
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

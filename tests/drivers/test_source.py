@@ -231,6 +231,17 @@ def test_a_helper_that_is_no_python_is_named(projects: ProjectsFolder) -> None:
         check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
 
 
+def test_a_helper_in_a_package_is_named_by_its_path(projects: ProjectsFolder) -> None:
+    folder = projects.driver("a_store_driver", "from .api.client import x").parent
+    (folder / "api").mkdir()
+    (folder / "api/client.py").write_text("def")
+
+    with pytest.raises(
+        DriverNotFoundError, match="^projects/shop/custom_store_driver/api/client.py:1: not valid Python"
+    ):
+        check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
+
+
 def test_a_helper_that_imports_its_importer_is_no_trap(projects: ProjectsFolder) -> None:
     projects.driver("a_store_driver", textwrap.dedent("from .b import x"))
     projects.driver("b", "from .a_store_driver import y")
