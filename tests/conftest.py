@@ -138,15 +138,19 @@ def _messages(error: Any) -> Iterator[str]:
         error = error.cause
 
 
+def environment_of(home: Path, projects: Path, **more: str) -> dict[str, str]:
+    """The environment of a command of Dagster's."""
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**env, "DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects), **more}
+
+
 def run_cli(
     command: str, *arguments: str, home: Path, projects: Path, cwd: Path, timeout: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects), **environment}
     return subprocess.run(
         [Path(sys.executable).parent / command, *arguments],
         cwd=cwd,
-        env=env,
+        env=environment_of(home, projects, **environment),
         capture_output=True,
         text=True,
         timeout=timeout,

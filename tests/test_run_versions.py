@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from custom_store_pipeline.run_versions import step_versions
 from tests.conftest import ProjectsFolder
-from tests.webserver import wait_until
+from tests.webserver import running, wait_until
 
 DRIVER = """
     import time
@@ -57,31 +55,18 @@ def run_with_an_edit(
     slow: ProjectsFolder, edited: Path, old: str, new: str, executor: str
 ) -> tuple[int, str, set[str]]:
     """Edits a file after the first steps began; returns the exit code, what was printed and what was pushed."""
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {
-        "DAGSTER_HOME": str(slow.home),
-        "CUSTOM_STORE_PROJECTS_DIR": str(slow.path),
-        "CUSTOM_STORE_EXECUTOR": executor,
-    }
-    command = [Path(sys.executable).parent / "dagster", "asset", "materialize", "--select", "*"]
-    with (
-        (slow.root / "output").open("w") as output,
-        subprocess.Popen(
-            [*command, "-m", "custom_store_pipeline.definitions"], env=env, stdout=output, stderr=subprocess.STDOUT
-        ) as process,
-    ):
+    command = ["dagster", "asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
+    output = slow.root / "output"
+    with running(command, slow.home, slow.path, output, slow.root, CUSTOM_STORE_EXECUTOR=executor) as process:
         at_once = CORES if executor == "multiprocess" else 1
         wait_until(lambda: len(list(slow.root.glob("began_*"))) == at_once)
         text = edited.read_text()
         assert old in text
         edited.write_text(text.replace(old, new))
         (slow.root / "go").touch()
-        try:
-            exit_code = process.wait(120)
-        finally:
-            process.kill()
+        exit_code = process.wait(120)
     pushed = slow.root / "pushed"
-    return exit_code, (slow.root / "output").read_text(), set(pushed.read_text().splitlines())
+    return exit_code, output.read_text(), set(pushed.read_text().splitlines())
 
 
 EDITS = {

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ProjectsFolder
-from tests.webserver import asset_keys, dagster_dev, launch, terminate, wait_until
+from tests.webserver import asset_keys, dagster_dev, launch, running, terminate, wait_until
 
 HANGING = """
     import time
@@ -47,17 +43,11 @@ def hanging(projects: ProjectsFolder) -> ProjectsFolder:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_command(hanging: ProjectsFolder, number: signal.Signals) -> None:
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"DAGSTER_HOME": str(hanging.home), "CUSTOM_STORE_PROJECTS_DIR": str(hanging.path)}
-    dagster = Path(sys.executable).parent / "dagster"
-    command = [dagster, "asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    command = ["dagster", "asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
+    with running(command, hanging.home, hanging.path, hanging.root / "output") as process:
         wait_until((hanging.root / "began").exists)
         process.send_signal(number)
-        try:
-            assert process.wait(20) == 1
-        finally:
-            process.kill()
+        assert process.wait(20) == 1
 
 
 def test_terminating_a_run_in_the_ui_ends_it(hanging: ProjectsFolder) -> None:

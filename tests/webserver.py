@@ -15,23 +15,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import CHECKOUT
+from tests.conftest import CHECKOUT, environment_of
 
 
 @contextlib.contextmanager
-def serving(
+def running(
     command: Sequence[str | Path], home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a command of Dagster's that serves, and ends it like Ctrl+C does."""
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"DAGSTER_HOME": str(home), "CUSTOM_STORE_PROJECTS_DIR": str(projects), **environment}
+    """Runs a command of Dagster's beside the test, and ends it like Ctrl+C does if it has not ended by itself."""
     program, *arguments = command
     with (
         log.open("a") as output,
         subprocess.Popen(
             [Path(sys.executable).parent / program, *arguments],
             cwd=cwd,
-            env=env,
+            env=environment_of(home, projects, **environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -63,7 +61,7 @@ def dagster_dev(home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT, **e
     """Runs `dagster dev` on the checkout's workspace and yields its address."""
     port = free_port()
     command = ["dagster", "dev", "-w", CHECKOUT / "workspace.yaml", "-p", str(port)]
-    with serving(command, home, projects, log, cwd, **environment):
+    with running(command, home, projects, log, cwd, **environment):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 
 import dagster as dg
@@ -101,10 +100,6 @@ def message(tick: InstigatorTick) -> str:
     """What the UI shows of a failed tick, without the name of Dagster's class."""
     assert tick.error is not None
     return re.sub(r"^[\w.]+Error: ", "", tick.error.message).strip()
-
-
-def now() -> float:
-    return time.time()
 
 
 def processes(command: str, shop: EditedShop) -> set[int]:

@@ -6,14 +6,15 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import CHECKOUT, ProjectsFolder
-from tests.live.shop import EditedShop, now
-from tests.webserver import asset_keys, free_port, serving, wait_until
+from tests.live.shop import EditedShop
+from tests.webserver import asset_keys, free_port, running, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -36,7 +37,7 @@ class Services:
     def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
         log = self._shop.projects.root / f"{Path(command[0]).name}.log"
         return self._stack.enter_context(
-            serving(command, self._shop.home, self._shop.projects.path, log, **self._environment)
+            running(command, self._shop.home, self._shop.projects.path, log, **self._environment)
         )
 
     def webserver(self, workspace: Path, port: int) -> str:
@@ -68,7 +69,7 @@ def test_a_code_server_is_reloaded_and_comes_back_when_it_is_killed(
     services.start("dagster-daemon", "run", "-w", workspace)
     wait_until(shop.ticks)
 
-    saved = now()
+    saved = time.time()
     shop.write("b", 2, entities="b1, b2, b3")
     shop.wait_for_run_of("b1", "b2", "b3", since=saved)
     assert shop.runs() == [{"b1", "b2", "b3"}]
@@ -76,7 +77,7 @@ def test_a_code_server_is_reloaded_and_comes_back_when_it_is_killed(
 
     # What a supervisor of containers does: the process is gone, with all its children, and is started again.
     os.killpg(server.pid, signal.SIGKILL)
-    saved = now()
+    saved = time.time()
     shop.write("c", 2)
     services.start(*command)
     shop.wait_for_run_of("c1", "c2", since=saved)
@@ -109,7 +110,7 @@ def test_a_daemon_that_loads_the_definitions_itself_tells_the_webserver(
     services.start("dagster-daemon", "run", "-w", CHECKOUT / "workspace.yaml")
     wait_until(shop.ticks)
 
-    saved = now()
+    saved = time.time()
     shop.write("b", 2, entities="b1, b2, b3")
     wait_until(lambda: "b3" in names(address), 30)
     shop.wait_for_run_of("b1", "b2", "b3", since=saved, seconds=150)  # the daemon loads definitions every minute

@@ -12,7 +12,7 @@ import pytest
 from dagster._core.scheduler.instigation import TickStatus
 
 from tests.conftest import SOURCE, ProjectsFolder
-from tests.live.shop import DRIVER, EditedShop, message, now, processes
+from tests.live.shop import DRIVER, EditedShop, message, processes
 from tests.webserver import asset_keys, dagster_dev, wait_until
 
 pytestmark = pytest.mark.live
@@ -48,18 +48,18 @@ def test_what_changed_is_materialised_and_nothing_else(
     seconds = []
     for version in range(2, 5):
         time.sleep(INTERVAL * (version - 2) / 3)  # saved at various times between two ticks
-        saved = now()
+        saved = time.time()
         shop.write("b", version)
         seconds.append(shop.wait_for_run_of("b1", "b2", since=saved))
     assert shop.runs() == [{"b1", "b2"}] * 3
 
-    saved = now()
+    saved = time.time()
     shop.write("b", 4, entities="b1, b2, b3")
     shop.wait_for_run_of("b3", since=saved)
     assert shop.runs()[3:] == [{"b3"}]
     assert entities(address) == {"a1", "a2", "b1", "b2", "b3", "c1", "c2"}
 
-    saved = now()
+    saved = time.time()
     shop.projects.driver("items_store_driver", DRIVER.format(version=2))
     shop.wait_for_run_of("a1", "a2", "b1", "b2", "b3", "c1", "c2", since=saved)
     assert shop.runs()[4:] == [{"a1", "a2", "b1", "b2", "b3", "c1", "c2"}]
@@ -91,7 +91,7 @@ def test_a_broken_file_takes_nothing_away_and_runs_when_it_is_mended(shop: Edite
     assert entities(address) == before
     assert shop.runs() == []
 
-    saved = now()
+    saved = time.time()
     shop.write("b", 2)
     shop.wait_for_run_of("b1", "b2", since=saved)
     assert shop.runs() == [{"b1", "b2"}]
@@ -106,7 +106,7 @@ def test_a_location_that_starts_on_a_broken_file_recovers_when_it_is_mended(
     (tick,) = shop.wait_for_ticks(1)
     assert "b.yaml:8:7: concurency" in message(tick)
 
-    saved = now()
+    saved = time.time()
     shop.write("b")
     shop.wait_for_run_of("b1", "b2", since=saved)
 
@@ -127,7 +127,7 @@ def test_a_run_that_fails_is_not_asked_for_again(shop: EditedShop, address: str)
 def test_killing_the_code_server_while_it_is_reloaded(shop: EditedShop, address: str, victim: str) -> None:
     before = processes("dagster api grpc", shop)
     assert len(before) == 1
-    saved = now()
+    saved = time.time()
     shop.write("b", 2, entities="b1, b2, b3")
     wait_until(lambda: processes("dagster api grpc", shop) - before)
     killed = {
