@@ -8,12 +8,12 @@ import dagster as dg
 
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
-from custom_store_pipeline.errors import ConfigurationError, DriverNotFoundError, Problem
+from custom_store_pipeline.errors import ConfigurationError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier, kind_of
 from custom_store_pipeline.observing import materialize_on_source_change
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
-from custom_store_pipeline.projects import BrokenFile, Projects, driver_of
+from custom_store_pipeline.projects import BrokenFile, Projects
 from custom_store_pipeline.run_versions import step_versions
 from custom_store_pipeline.sources import build_sources, source_sensors
 from custom_store_pipeline.step_batches import in_batches
@@ -166,11 +166,8 @@ def _code_references(mapping: LoadedMapping, projects: Projects) -> dg.CodeRefer
     ]
     labels: dict[Side, str] = {"from": "source driver", "to": "target driver"}
     for side, label in labels.items():
-        try:
-            path = driver_of(projects.folder, mapping, side).path
-        except DriverNotFoundError:
-            continue
-        references.append(dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label))
+        if driver := projects.driver(mapping, side):
+            references.append(dg.LocalFileCodeReference(file_path=str(driver.path), line_number=1, label=label))
     return dg.CodeReferencesMetadataValue(code_references=list(references))
 
 

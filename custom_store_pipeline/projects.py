@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from custom_store_pipeline.config.lineage import SIDES, check_together
 from custom_store_pipeline.config.loading import AssetPath, LoadedMapping, Side, load_mapping_files
@@ -24,6 +25,13 @@ class BrokenFile:
     problems: tuple[Problem, ...]
 
 
+class FoundDriver(NamedTuple):
+    """A driver's file, and a hash of it with its helper modules."""
+
+    source: DriverSource
+    digest: str
+
+
 @dataclass(frozen=True)
 class Projects:
     """What a projects folder holds.
@@ -34,20 +42,25 @@ class Projects:
         broken_files: the files that have one; none of their mappings is among ``mappings``.
         driver_problems: problems of the drivers that the mappings name. Such a mapping stays: its entities are known,
             only running them fails, and fails with this reason.
-        driver_digests: a hash of each driver that the mappings name, with its helper modules, by project and file name;
-            read once, so that all that is made of this projects folder agrees on their versions.
+        drivers: the drivers that the mappings name, by project and file name; those that cannot be found are not among
+            them. Read once, so that all that is made of this projects folder agrees on their versions.
     """
 
     folder: Path
     mappings: tuple[LoadedMapping, ...]
     broken_files: tuple[BrokenFile, ...]
     driver_problems: tuple[Problem, ...]
-    driver_digests: Mapping[tuple[str, str], str]
+    drivers: Mapping[tuple[str, str], FoundDriver]
+
+    def driver(self, mapping: LoadedMapping, side: Side) -> DriverSource | None:
+        """The driver file of one side of a mapping; None if it is not there."""
+        found = self.drivers.get(_driver_name(mapping, side))
+        return None if found is None else found.source
 
     def driver_version(self, mapping: LoadedMapping, side: Side) -> DriverVersion:
         """The driver of one side of a mapping, as it was when the projects folder was read."""
-        driver = (mapping.store_project(side), mapping.store(side).file_name)
-        return DriverVersion(self.folder, *driver, self.driver_digests.get(driver, ""))
+        name = _driver_name(mapping, side)
+        return DriverVersion(self.folder, *name, self.drivers[name].digest if name in self.drivers else "")
 
     @property
     def problems(self) -> list[Problem]:
@@ -78,7 +91,7 @@ def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset()) ->
     mappings = [mapping for file in files if not problems_by_path[file.path] for mapping in file.mappings]
     # The drivers of broken files are checked too: all problems are to be seen at once.
     drivers = _check_drivers(folder, [mapping for file in files for mapping in file.mappings], made_elsewhere)
-    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), _driver_digests(folder, mappings))
+    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), _found_drivers(folder, mappings))
 
 
 def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
@@ -94,22 +107,17 @@ def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
             yield mapping.problem(("from", "data_format", name), message, at_key=True)
 
 
-def driver_of(folder: Path, mapping: LoadedMapping, side: Side) -> DriverSource:
-    """The driver file of one side of a mapping.
-
-    Raises:
-        DriverNotFoundError: it is not there.
-    """
-    return find_driver(folder, mapping.store_project(side), mapping.store(side).file_name)
+def _driver_name(mapping: LoadedMapping, side: Side) -> tuple[str, str]:
+    return mapping.store_project(side), mapping.store(side).file_name
 
 
-def _driver_digests(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tuple[str, str], str]:
-    digests = {}
-    drivers = {(mapping.store_project(side), mapping.store(side).file_name) for mapping in mappings for side in SIDES}
-    for driver in drivers:
+def _found_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tuple[str, str], FoundDriver]:
+    found = {}
+    for name in {_driver_name(mapping, side) for mapping in mappings for side in SIDES}:
         with contextlib.suppress(DriverNotFoundError):
-            digests[driver] = digest_of(read_sources(find_driver(folder, *driver)))
-    return digests
+            source = find_driver(folder, *name)
+            found[name] = FoundDriver(source, digest_of(read_sources(source)))
+    return found
 
 
 def _check_drivers(
@@ -153,7 +161,7 @@ def _methods(mapping: LoadedMapping, side: Side, made: Set[AssetPath]) -> tuple[
 def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side, methods: Sequence[str]) -> str:
     for method in methods:
         try:
-            check_driver(driver_of(folder, mapping, side), method)
+            check_driver(find_driver(folder, *_driver_name(mapping, side)), method)
         except DriverError as error:
             return f"{error}; {_WHY[method]}" if method in _WHY else str(error)
     return ""

@@ -12,7 +12,7 @@ from custom_store_pipeline.errors import DriverError
 from custom_store_pipeline.io_manager import io_manager_key
 from custom_store_pipeline.names import dagster_identifier, kind_of
 from custom_store_pipeline.observing import build_observation, observe_now_and_then, source_changes
-from custom_store_pipeline.projects import Projects, driver_of
+from custom_store_pipeline.projects import Projects
 from custom_store_pipeline.step_batches import in_batches
 
 
@@ -75,8 +75,10 @@ def source_sensors(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) ->
 
 def _can_tell(mapping: LoadedMapping, projects: Projects, *, is_wanted: bool) -> bool:
     """Whether the source's driver has a fingerprint; where the source code does not show it, whether one is wanted."""
+    driver = projects.driver(mapping, "from")
+    if driver is None:
+        return False
     try:
-        driver = driver_of(projects.folder, mapping, "from")
         if is_wanted:
             check_driver(driver, "fingerprint")
             return True
