@@ -40,27 +40,26 @@ class BuiltAssets:
     problems: list[Problem]
 
 
-def build_assets(
-    projects: Projects, versions: Mapping[AssetPath, str], defined_elsewhere: Set[dg.AssetKey]
-) -> BuiltAssets:
+def build_assets(projects: Projects, versions: Mapping[AssetPath, str], made_elsewhere: Set[AssetPath]) -> BuiltAssets:
     """Builds what Dagster shows of a projects folder.
 
     Args:
         projects: the projects folder.
         versions: the code version of each entity, see :func:`~.code_versions.code_versions`.
-        defined_elsewhere: keys of hand-written assets, for which no external asset must be made.
+        made_elsewhere: keys of hand-written assets, which mappings may read from.
 
     Returns:
         The steps of all mappings with their schedules, an external asset for each source entity that nothing in the
         graph makes, and a placeholder for each file that cannot be used.
     """
+    to_wait_for = versions.keys() | made_elsewhere
     steps: list[dg.AssetsDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
     broken = list(projects.broken_files)
     built: list[LoadedMapping] = []
     for mapping in projects.mappings:
         try:
-            of_mapping = list(_steps(mapping, projects, versions)), list(_schedules(mapping))
+            of_mapping = list(_steps(mapping, projects, versions, to_wait_for)), list(_schedules(mapping))
         except dg.DagsterError as error:
             # The checks should have found it; a mistake that they overlook must not take all other mappings down.
             message = f"Dagster refuses this mapping: {error}"
@@ -69,7 +68,7 @@ def build_assets(
         built.append(mapping)
         steps += of_mapping[0]
         schedules += of_mapping[1]
-    made = {key for step in steps for key in step.keys} | defined_elsewhere
+    made = {key for step in steps for key in step.keys} | {dg.AssetKey(key) for key in made_elsewhere}
     return BuiltAssets(
         [*steps, *build_sources(built, projects, made), *_placeholders(broken)],
         schedules,
@@ -92,7 +91,7 @@ def build_io_managers(projects: Projects) -> dict[str, CustomStoreIOManager]:
 
 
 def _steps(
-    mapping: LoadedMapping, projects: Projects, versions: Mapping[AssetPath, str]
+    mapping: LoadedMapping, projects: Projects, versions: Mapping[AssetPath, str], made: Set[AssetPath]
 ) -> Iterator[dg.AssetsDefinition]:
     """The mapping's entities, ``entities_per_step`` at a time."""
     batches = list(in_batches(mapping.entities, mapping.config.entities_per_step))
@@ -110,7 +109,7 @@ def _steps(
             )
             for entity in batch
         }
-        yield build_step(name, mapping, version, specs)
+        yield build_step(name, mapping, version, specs, made)
 
 
 def _schedules(mapping: LoadedMapping) -> Iterator[dg.ScheduleDefinition]:
@@ -147,6 +146,7 @@ def _spec(
     settings = mapping.config
     return dg.AssetSpec(
         key=entity.target_key,
+        deps=[dg.AssetKey(entity.source_key)],
         description=settings.description
         or f"`{entity.name}` of {'/'.join(entity.source_key[:2])}, by the mapping `{mapping.name}`.",
         group_name=mapping.project,

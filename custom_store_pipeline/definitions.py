@@ -53,7 +53,7 @@ def build_definitions(projects_dir: Path | None = None, assets: Sequence[dg.Asse
     versions = code_versions(projects)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
-        built = build_assets(projects, versions, keys)
+        built = build_assets(projects, versions, made_elsewhere)
     for problem in built.problems:
         _log.warning("%s", problem)
     loaded = Loaded(folder, files, built.mappings, versions, made_elsewhere, built.problems)

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: Dagster looks at the annotation of `context` itself.
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,9 +31,13 @@ _MATERIALIZE = Deed("materialised", "materialise", "with --select", lambda entit
 
 
 def build_step(
-    name: str, mapping: LoadedMapping, version: StepVersion, specs: Mapping[str, tuple[Entity, dg.AssetSpec]]
+    name: str,
+    mapping: LoadedMapping,
+    version: StepVersion,
+    specs: Mapping[str, tuple[Entity, dg.AssetSpec]],
+    made: Set[AssetPath],
 ) -> dg.AssetsDefinition:
-    """One subsettable multi_asset over some entities of a mapping.
+    """One subsettable step over some entities of a mapping.
 
     A step that pulls and pushes many entities, instead of a step for each: with Dagster's default executor a step is a
     process of its own and costs seconds. Pushing happens in here and not in ``handle_output``, because an exception
@@ -44,23 +48,23 @@ def build_step(
         mapping: the mapping.
         version: what the step must have in common with the definitions that its run began with.
         specs: the entities with their assets, by the name of the output.
+        made: what something in the graph makes.
     """
     source_key, target_key = io_manager_key(mapping, "from"), io_manager_key(mapping, "to")
 
-    @dg.multi_asset(
+    # One In and one Out for all of them; Dagster's decorator for assets would make each of them, and each spec, anew.
+    order, out = dg.In(dg.Nothing), dg.Out(dg.Any, is_required=False, io_manager_key=target_key)
+    # The lineage is in the specs. An input is what makes a run wait, and there is nothing to wait for in other sources.
+    inputs = {
+        dagster_identifier("from", entity.name): dg.AssetKey(entity.source_key)
+        for entity, _ in specs.values()
+        if entity.source_key in made
+    }
+
+    @dg.op(
         name=name,
-        # Dagster would make invalid names of entities such as "ä b.c", and refuses names such as "input" and "class".
-        ins={
-            dagster_identifier("from", entity.name): dg.AssetIn(entity.source_key, dagster_type=dg.Nothing)
-            for entity, _ in specs.values()
-        },
-        outs={
-            out: dg.AssetOut.from_spec(spec, is_required=False, dagster_type=dg.Any, io_manager_key=target_key)
-            for out, (_, spec) in specs.items()
-        },
-        internal_asset_deps={out: {dg.AssetKey(entity.source_key)} for out, (entity, _) in specs.items()},
-        can_subset=True,
-        backfill_policy=_BACKFILLS if mapping.config.partitions else None,
+        ins=dict.fromkeys(inputs, order),
+        out=dict.fromkeys(specs, out),
         required_resource_keys={source_key, target_key},
         pool=mapping.config.pool,
     )
@@ -73,7 +77,14 @@ def build_step(
         parts = [part for entity in entities for part in _parts(entity, mapping, context)]
         yield from _materialize(context, mapping, parts, source, target)
 
-    return step
+    return dg.AssetsDefinition(
+        node_def=step,
+        keys_by_input_name=inputs,
+        keys_by_output_name={output: spec.key for output, (_, spec) in specs.items()},
+        specs=[spec for _, spec in specs.values()],
+        can_subset=True,
+        backfill_policy=_BACKFILLS if mapping.config.partitions else None,
+    )
 
 
 def _parts(entity: Entity, mapping: LoadedMapping, context: dg.AssetExecutionContext) -> list[Entity]:
@@ -147,10 +158,8 @@ def _materialize(
 
 
 def _result(context: dg.AssetExecutionContext, parts: Mapping[Entity, Mapping[str, Any]]) -> dg.MaterializeResult[Any]:
-    """The result of an entity, with the metadata of each of its partitions if it has any."""
+    """The result of an entity. The metadata goes another way, because Dagster would store a result's twice."""
     for part, metadata in parts.items():
-        if part.partition_key is None:
-            return dg.MaterializeResult(asset_key=part.target_key, metadata=metadata)
         context.add_asset_metadata(metadata, part.target_key, part.partition_key)
     return dg.MaterializeResult(asset_key=next(iter(parts)).target_key)
 
