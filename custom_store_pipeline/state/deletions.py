@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,11 +17,13 @@ from custom_store_pipeline.state.keys import Keys, keys_of
 if TYPE_CHECKING:
     import pandas as pd
 
-# Enough for a hash table of some million keys. What does not fit goes to the disk, so this does not limit the keys.
-_MEMORY = "256MB"
+# What a hash table has beyond this memory goes to the disk, so 20,000,000 keys take no more of it than 5,000,000 do.
+# Some of it cannot go there, and grows with the keys; so very many are compared one part of them after another.
+_MEMORY = "80MB"
+_KEYS_IN_A_PART = 10_000_000
+# Very long keys take more: so many megabytes to read them at all, and smaller parts. (memory, times as many parts)
+_FOR_LONG_KEYS = (("256MB", 8), ("256MB", 64))
 _THREADS = 2
-# Of very many or very long keys, too much has to stay in memory even so; then one part after another is compared.
-_PARTS = (1, 8, 64)
 _EXAMPLES = 3
 
 
@@ -83,7 +86,10 @@ def count_distinct(files: Sequence[Keys], spill: Path) -> int:
         return files[0].count
     columns = _columns(files)
     found = _query(
-        lambda part: f"SELECT count(*) FROM (SELECT DISTINCT * FROM ({_union(files, columns, part)}))", columns, spill
+        lambda part: f"SELECT count(*) FROM (SELECT DISTINCT * FROM ({_union(files, columns, part)}))",
+        files,
+        columns,
+        spill,
     )
     return sum(found.column(0).to_pylist())
 
@@ -94,6 +100,7 @@ def _twice(columns: str, keys: Keys, spill: Path) -> Any:
             f"SELECT {columns} FROM ({_union([keys], keys.columns, part)}) GROUP BY {columns} "
             f"HAVING count(*) > 1 LIMIT {_EXAMPLES}"
         ),
+        [keys],
         keys.columns,
         spill,
     )
@@ -102,7 +109,11 @@ def _twice(columns: str, keys: Keys, spill: Path) -> Any:
 def _combined(some: Sequence[Keys], operator: str, others: Sequence[Keys], spill: Path) -> pd.DataFrame:
     columns = _columns([*others, *some])
     found = _query(
-        lambda part: f"({_union(some, columns, part)}) {operator} ({_union(others, columns, part)})", columns, spill
+        # An anti join with DISTINCT over what is left was no faster, and 2.5 times slower for long keys: it spills worse.
+        lambda part: f"({_union(some, columns, part)}) {operator} ({_union(others, columns, part)})",
+        [*some, *others],
+        columns,
+        spill,
     )
     return keys_of(found, columns)
 
@@ -136,11 +147,12 @@ def _file(keys: Keys) -> str:
     return f"read_parquet('{path}', hive_partitioning = false)"
 
 
-def _query(query: Callable[[str], str], columns: Sequence[KeyColumn], spill: Path) -> Any:
-    """What is found among all keys at once or, if that takes too much memory, among one part of them after another.
+def _query(query: Callable[[str], str], files: Sequence[Keys], columns: Sequence[KeyColumn], spill: Path) -> Any:
+    """What is found among the keys of files, one part of them after another.
 
     Args:
         query: makes the query of the condition for a part; equal keys are in the same one.
+        files: the files.
         columns: the keys' columns.
         spill: a folder for what does not fit into memory.
     """
@@ -148,10 +160,13 @@ def _query(query: Callable[[str], str], columns: Sequence[KeyColumn], spill: Pat
     import pyarrow as pa
 
     key, problem = ", ".join(_names(columns)), ""
-    for count in _PARTS:
+    least = math.ceil(sum(keys.count for keys in files) / _KEYS_IN_A_PART)
+    for memory, times in ((_MEMORY, 1), *_FOR_LONG_KEYS):
+        count = least * times
         parts = ["true"] if count == 1 else [f"hash({key}) % {count} = {number}" for number in range(count)]
         try:
             with _database(spill) as database:
+                database.execute(f"SET memory_limit = '{memory}'")
                 return pa.concat_tables([database.sql(query(part)).to_arrow_table() for part in parts])
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             problem = f"the keys cannot be compared in {spill}: {error}; free space, or set TMPDIR to a larger disk"
@@ -165,7 +180,6 @@ def _database(spill: Path) -> Iterator[Any]:
     import duckdb
 
     settings: dict[str, Any] = {
-        "memory_limit": _MEMORY,
         "threads": _THREADS,
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
