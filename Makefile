@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: demo dev install lint screenshots test
+.PHONY: bench demo dev install lint screenshots test
 
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,6 +34,9 @@ test: .venv/.installed-dev ## all tests
 screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by the tests of the UI
 	SCREENSHOTS=1 $(BIN)/python -m pytest -m ui
 
+bench: .venv-bench/.installed ## docs/benchmarks.md, measured on this machine, in a quarter of an hour
+	.venv-bench/bin/python -m benchmarks
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found; install one, or run: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -44,4 +47,10 @@ screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by
 
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# The peers that we are measured against stay out of the project's own environment.
+.venv-bench/.installed: .venv/bin/python pyproject.toml constraints.txt benchmarks/requirements.txt
+	.venv/bin/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]' --requirement benchmarks/requirements.txt
 	@touch $@

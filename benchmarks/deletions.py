@@ -1,31 +1,19 @@
-"""Deletions among 5,000,000 keys: the package's comparison of key files against a pandas merge with an indicator.
-
-    python benchmarks/deletions.py [ROUNDS [KEY …]]
-
-Each contender is a process of its own, and they take turns. Memory is a process's peak (ru_maxrss) beyond that of one
-that only imports the same libraries; ratios are taken round by round. Contenders:
-
-- pandas: both tables read from Parquet, `old.merge(new, how="left", indicator=True)`, and what is `left_only`;
-- comparison: `missing_keys` of two files that `KeyWriter` wrote beforehand, as a snapshot of the last run is one;
-- all of it: what a run does with new rows: `KeyWriter` chunk by chunk, `check_unique`, and the comparison.
-
-A round in which they do not find the same deletions is an error. The goals are for the first two keys; the others show
-that larger keys pass through the same memory.
-"""
+"""Deletions among 5,000,000 keys: the package's comparison of key files against a pandas merge with an indicator."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
 import resource
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.measuring import FailedRunError, ratios, spread
+from benchmarks.report import Goal, Section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,19 +24,30 @@ CHUNK = 100_000
 
 
 class Key(NamedTuple):
-    """A kind of key, and how many rows have one."""
+    """A kind of key: its columns, how many rows have one, how often it is measured, and the most of pandas' figures."""
 
     names: list[str]
     rows: int
+    rounds: int
     goal: float | None = None
 
 
 KEYS = {
-    "int64": Key(["id"], 5_000_000, 0.5),
-    "(str, int64)": Key(["shop", "number"], 5_000_000, 0.35),
-    "int64, more": Key(["id"], 20_000_000),
-    "3 × 60 characters": Key(["a", "b", "c"], 2_000_000),
+    "int64": Key(["id"], 5_000_000, 3, 0.5),
+    "(str, int64)": Key(["shop", "number"], 5_000_000, 3, 0.35),
+    "3 × 60 characters": Key(["a", "b", "c"], 2_000_000, 1),
 }
+
+TEXT = """\
+Keys of the last run against those of this one; 1,000 are gone, 1,000 are new, and they come in no order. Each contender
+is a process of its own; memory is its peak above that of a process that only imports the same libraries.
+
+- *pandas*: both tables read from Parquet, `old.merge(new, how="left", indicator=True)`, and what is `left_only`;
+- *ours*: DuckDB over two files of keys, as snapshots are kept;
+- *ours, all of it*: what a run does with new rows: their keys are written chunk by chunk, checked to be unique, and
+  compared. The Parquet file that they are read from in this benchmark is in its memory too."""
+
+PANDAS, OURS = "pandas", "ours"
 
 
 class Measured(NamedTuple):
@@ -59,46 +58,41 @@ class Measured(NamedTuple):
     found: str
 
 
-def main(rounds: int, *names: str) -> None:
-    """Prints a table of these keys, or of all."""
-    print(f"Medians of {rounds} rounds (least–most); ratios to pandas.\n")
-    print("| key | contender | seconds | ratio | with reading (pandas) or writing (ours) | ratio | MB | ratio | goal |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for name in names or KEYS:
-        key = KEYS[name]
+def measure() -> Section:
+    """Measures each kind of key."""
+    rows: list[list[str]] = []
+    goals: list[Goal] = []
+    for kind, key in KEYS.items():
+        label = f"{kind}, {key.rows:,} rows"
+        print(f" {label}", flush=True)
         with tempfile.TemporaryDirectory(prefix="deletions_") as folder:
             root = Path(folder)
-            alone(written, root, name)
-            measured = [measured_round(root, name) for _ in range(rounds)]
-        for index, contender in enumerate(CONTENDERS):
-            compared = [one[index].seconds["comparison"] for one in measured]
-            total = [sum(one[index].seconds.values()) for one in measured]
-            cells = [f"{name}, {key.rows:,} rows", contender]
-            for values, of_pandas in (
-                (compared, [one[0].seconds["comparison"] for one in measured]),
-                (total, [sum(one[0].seconds.values()) for one in measured]),
-                ([one[index].memory for one in measured], [one[0].memory for one in measured]),
-            ):
-                ratios = [value / reference for value, reference in zip(values, of_pandas, strict=True)]
-                cells += [spread(values), f"{spread(ratios)}" if index else "1"]
-            print(f"| {' | '.join(cells)} | {key.goal or '–'} |", flush=True)
-        steps = {step: spread([one[2].seconds[step] for one in measured]) for step in measured[0][2].seconds}
-        print(f"| {name} | – of which | {', '.join(f'{step} {value}' for step, value in steps.items())} ||||||")
+            alone(written, root, kind)
+            measured = [measured_round(root, kind) for _ in range(key.rounds)]
+        seconds = {name: [one[name].seconds["comparison"] for one in measured] for name in CONTENDERS}
+        total = {name: [sum(one[name].seconds.values()) for one in measured] for name in CONTENDERS}
+        memory = {name: [one[name].memory for one in measured] for name in CONTENDERS}
+        for name in CONTENDERS:
+            cells = [
+                f"{spread(values[name], unit)}, {spread(ratios(values[name], values[PANDAS]))}"
+                for values, unit in ((seconds, "s"), (total, "s"), (memory, "MB"))
+            ]
+            rows.append([label, name, *cells])
+        if key.goal:
+            for what, values in (("time", seconds), ("memory", memory)):
+                compared = ratios(values[OURS], values[PANDAS])
+                goals.append(Goal(f"{label}: of the {what} of pandas", compared, key.goal))
+    header = ["", "contender", "comparison, of pandas", "with reading or writing, of pandas", "memory, of pandas"]
+    return Section("Deletions", TEXT, header, rows, goals)
 
 
-def spread(values: Sequence[float]) -> str:
-    """The median, and the range."""
-    digits = 0 if min(values) >= 50 else 2
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
-
-
-def measured_round(root: Path, name: str) -> list[Measured]:
+def measured_round(root: Path, name: str) -> dict[str, Measured]:
     """Each contender once."""
     imports = alone(only_imported, root, name)
-    measured = [alone(contender, root, name) for contender in CONTENDERS.values()]
-    if len({one.found for one in measured}) > 1:
-        raise RuntimeError(f"the contenders found different deletions: {measured}")
-    return [one._replace(memory=one.memory - imports) for one in measured]
+    measured: dict[str, Measured] = {label: alone(work, root, name) for label, work in CONTENDERS.items()}
+    if len({one.found for one in measured.values()}) > 1:
+        raise FailedRunError(f"the contenders found different deletions: {measured}")
+    return {label: one._replace(memory=one.memory - imports) for label, one in measured.items()}
 
 
 def alone(work: Callable[[Path, str], Any], root: Path, name: str) -> Any:
@@ -205,7 +199,7 @@ def by_all_of_it(root: Path, name: str) -> Measured:
     return Measured(seconds, peak(), digest(missing))
 
 
-CONTENDERS = {"pandas": by_pandas, "comparison": by_comparison, "all of it": by_all_of_it}
+CONTENDERS = {PANDAS: by_pandas, OURS: by_comparison, "ours, all of it": by_all_of_it}
 
 
 def compared(root: Path) -> pd.DataFrame:
@@ -227,7 +221,3 @@ def digest(missing: pd.DataFrame) -> str:
     if len(rows) != CHANGED:
         raise RuntimeError(f"{len(rows):,} deletions were found, of {CHANGED:,}")
     return hashlib.sha256(repr(rows).encode()).hexdigest()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, *sys.argv[2:])

@@ -178,7 +178,9 @@ def _query(query: Callable[[str], str], files: Sequence[Keys], columns: Sequence
 @contextlib.contextmanager
 def _database(spill: Path) -> Iterator[Any]:
     import duckdb
+    import pyarrow as pa
 
+    pa.default_memory_pool().release_unused()  # it keeps what chunks took, and DuckDB has an allocator of its own
     settings: dict[str, Any] = {
         "threads": _THREADS,
         "temp_directory": str(spill),

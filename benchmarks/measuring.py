@@ -1,0 +1,142 @@
+"""Whole processes, one after the other: how long they took, how much memory, and whether they did the work."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECTS = ROOT / "benchmarks/projects"
+BIN = Path(sys.executable).parent
+
+Command = Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one process took.
+
+    Attributes:
+        seconds: from its start to its end.
+        transfer: seconds from the source's answer to the sink's commit, by the clocks in the shared drivers; nan if
+            the process moved nothing.
+        memory: its peak, in MB.
+        arrived: what the sinks say has arrived, by entity.
+        output: what it printed.
+    """
+
+    seconds: float
+    transfer: float
+    memory: float
+    arrived: Mapping[str, str]
+    output: str
+
+
+class FailedRunError(Exception):
+    """A process ended with an error, or did something else than the others."""
+
+
+def measured(command: Command, environment: Mapping[str, str], timeout: float = 300) -> Measured:
+    """Runs a command in a folder of its own, which is named by ``BENCH_FOLDER`` and holds a fresh Dagster instance.
+
+    Raises:
+        FailedRunError: the command failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench_") as name:
+        folder = Path(name)
+        (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        usual = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        env = {
+            **usual,
+            "CUSTOM_STORE_PROJECTS_DIR": str(PROJECTS),
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "PYTHONPATH": str(ROOT),
+            "BENCH_FOLDER": name,
+            "DAGSTER_HOME": name,
+            **environment,
+        }
+        log = folder / "output.log"
+        with log.open("wb") as output:
+            begun = time.perf_counter()
+            process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT)
+            memory = _ended(process, begun + timeout)
+            seconds = time.perf_counter() - begun
+        text = log.read_text(errors="replace")
+        if process.returncode != 0:
+            raise FailedRunError(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{text}")
+        return Measured(seconds, _transfer(folder), memory, _arrived(folder), text)
+
+
+def _ended(process: subprocess.Popen[bytes], deadline: float) -> float:
+    """Waits for a process, and returns its peak memory in MB; one that takes too long is killed."""
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage.ru_maxrss / 1024
+        if time.perf_counter() > deadline:
+            process.kill()
+        time.sleep(0.005)
+
+
+def _transfer(folder: Path) -> float:
+    begun, ended = folder / "begun", folder / "ended"
+    if not (begun.exists() and ended.exists()):
+        return float("nan")
+    return float(ended.read_text()) - float(begun.read_text())
+
+
+def _arrived(folder: Path) -> dict[str, str]:
+    return {path.stem: path.read_text() for path in folder.glob("*.arrived")}
+
+
+def in_turn(
+    contenders: Mapping[str, Callable[[], Measured]], rounds: int, only_once: Container[str] = ()
+) -> dict[str, list[Measured]]:
+    """Runs each contender once for each round, all of them in every round, and compares what arrived.
+
+    Args:
+        contenders: what runs each of them, by name.
+        rounds: how many rounds.
+        only_once: those that run in the first round only, because they take very long.
+
+    Raises:
+        FailedRunError: one of them wrote something else than the first.
+    """
+    found: dict[str, list[Measured]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name, run in contenders.items():
+            if number and name in only_once:
+                continue
+            one = run()
+            found[name].append(one)
+            first = next(iter(found.values()))[0]
+            print(f"  {number + 1}/{rounds} {name}: {one.seconds:.2f} s, transfer {one.transfer:.2f} s", flush=True)
+            if one.arrived != first.arrived:
+                raise FailedRunError(f"{name} wrote {str(one.arrived)[:500]}, not {str(first.arrived)[:500]}")
+    return found
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one: as many are less as are more."""
+    return statistics.median(values)
+
+
+def spread(values: Sequence[float], unit: str = "") -> str:
+    """The median, and the range: ``1.23 (1.20–1.31) s``."""
+    digits = 0 if min(values) >= 100 else 1 if min(values) >= 10 else 2
+    low, high = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
+    ranged = f" ({low}–{high})" if max(values) > min(values) else ""
+    return f"{median(values):,.{digits}f}{ranged}{' ' * bool(unit)}{unit}"
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Round by round, as far as both of them ran: what was measured one after the other is compared."""
+    return [one / other for one, other in zip(ours, theirs, strict=False)]
