@@ -55,7 +55,7 @@ class Goal:
     def verdict(self) -> str:
         """Met, or by how much it is missed and what was tried."""
         over = median(self.values) / self.at_most - 1
-        return "met" if over <= 0 else f"**missed by {over:.0%}**. {self.tried}".strip()
+        return "met" if over <= 0 else f"**missed by {over:.1%}**. {self.tried}".strip()
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,11 @@ def measure() -> Section:
         for peer, at_most in (("plain loop", way.of_plain_loop), ("dlt", way.of_dlt)):
             if at_most is not None:
                 goals.append(
-                    Goal(f"{way.label}: of the {peer}'s time", ratios(transfers["ours"], transfers[peer]), at_most)
+                    Goal(
+                        f"{way.label}: of the time of {peer}",
+                        ratios(transfers["ours"], transfers[peer]),
+                        at_most,
+                    )
                 )
     header = ["", "contender", "transfer", "of the plain loop", "of dlt", "process"]
     return Section("Throughput", TEXT, header, rows, goals)

@@ -132,6 +132,7 @@ def _materialize(
             push=lambda entity, pulled: target.push(mapping, entity, pulled, run, redactor),
             retries=mapping.config.retries,
             watch=watch,
+            read_ahead=mapping.config.concurrency > 1,
         )
         memory.conclude(entity)
         return outcome

@@ -109,7 +109,7 @@ def _twice(columns: str, keys: Keys, spill: Path) -> Any:
 def _combined(some: Sequence[Keys], operator: str, others: Sequence[Keys], spill: Path) -> pd.DataFrame:
     columns = _columns([*others, *some])
     found = _query(
-        # An anti join with DISTINCT over what is left was no faster, and 2.5 times slower for long keys: it spills worse.
+        # An anti join with DISTINCT over what is left was no faster, and took 2.5 times as long for long keys.
         lambda part: f"({_union(some, columns, part)}) {operator} ({_union(others, columns, part)})",
         [*some, *others],
         columns,

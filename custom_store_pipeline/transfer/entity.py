@@ -14,6 +14,7 @@ from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError
 from custom_store_pipeline.results import PulledData
 from custom_store_pipeline.statuses import PushStatus
+from custom_store_pipeline.transfer.read_ahead import push_while_pulling
 from custom_store_pipeline.transfer.retries import Attempts
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ class Watch:
         self.check()
 
 
-def transfer_entity(entity: Entity, pull: Pull, push: Push, retries: Retries, watch: Watch) -> Transferred:
+def transfer_entity(
+    entity: Entity, pull: Pull, push: Push, retries: Retries, watch: Watch, *, read_ahead: bool = False
+) -> Transferred:
     """Pulls an entity and pushes it.
 
     Data in one piece is pulled once, and its push alone is tried again. Data in chunks is gone once it was consumed, so
@@ -97,6 +100,7 @@ def transfer_entity(entity: Entity, pull: Pull, push: Push, retries: Retries, wa
         push: writes it to the target.
         retries: the mapping's ``retries``.
         watch: is told how far the entity is.
+        read_ahead: whether the next chunk is pulled while the last one is pushed.
 
     Raises:
         CustomStoreError: why the entity did not arrive, after the last attempt.
@@ -109,18 +113,19 @@ def transfer_entity(entity: Entity, pull: Pull, push: Push, retries: Retries, wa
         try:
             with pull(entity) as pulled:
                 measured = _Measured(pulled, entity.primary_keys, watch, time.monotonic() - begun)
-                return _push(entity, measured, push, pushes, watch)
+                return _push(entity, measured, push, pushes, watch, read_ahead=read_ahead)
         except DriverCallError as failure:
             (pulls if isinstance(failure, PullError) else pushes).next_or_raise(failure)
 
 
-def _push(entity: Entity, measured: _Measured, push: Push, pushes: Attempts, watch: Watch) -> Transferred:
+def _push(
+    entity: Entity, measured: _Measured, push: Push, pushes: Attempts, watch: Watch, *, read_ahead: bool
+) -> Transferred:
     while True:
         watch.check()
         watch.phase, begun = "pushing", time.monotonic()
-        pulled_before = measured.seconds
         try:
-            status = push(entity, measured.data)
+            status, waited = _pushed(entity, measured, push, read_ahead=read_ahead)
         except CustomStoreError as failure:
             if measured.failure is not None:  # the driver may have wrapped what its chunks raised
                 raise measured.failure from None
@@ -130,8 +135,17 @@ def _push(entity: Entity, measured: _Measured, push: Push, pushes: Attempts, wat
             continue
         if measured.failure is not None:  # the driver swallowed what its chunks raised, and half of the data is missing
             raise measured.failure
-        push_seconds = time.monotonic() - begun - (measured.seconds - pulled_before)
-        return measured.transferred(entity, status, push_seconds)
+        return measured.transferred(entity, status, time.monotonic() - begun - waited)
+
+
+def _pushed(entity: Entity, measured: _Measured, push: Push, *, read_ahead: bool) -> tuple[PushStatus, float]:
+    """What the push returned, and for how many seconds it waited for chunks."""
+    if read_ahead and measured.data.chunks is not None:
+        return push_while_pulling(
+            measured.data.chunks, lambda chunks: push(entity, replace(measured.data, chunks=chunks))
+        )
+    pulled_before = measured.seconds
+    return push(entity, measured.data), measured.seconds - pulled_before
 
 
 class _Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,8 +19,15 @@ ITEMS = Entity("items", "items", (), ("p", "s", "items"), ("p", "t", "items"))
 THREE = Retries(max_attempts=3, delay=0)
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["in turn", "read ahead"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stores, "read_ahead", request.param)
+
+
 class Stores:
     """A source and a target whose failures are scripted: a list of exceptions, None for success."""
+
+    read_ahead = False
 
     def __init__(self, data=lambda: [{"id": 1}], pulls=(), pushes=()) -> None:
         self.data, self.pulls, self.pushes = data, list(pulls), list(pushes)
@@ -43,7 +51,8 @@ class Stores:
         return PushStatus({"by": "push"})
 
     def transfer(self, retries=THREE, watch=None):
-        return transfer_entity(ITEMS, self.pull, self.push, retries, watch or Watch(note=self.notes.append))
+        watch = watch or Watch(note=self.notes.append)
+        return transfer_entity(ITEMS, self.pull, self.push, retries, watch, read_ahead=self.read_ahead)
 
 
 def chunks():
@@ -102,14 +111,16 @@ def test_pulls_and_pushes_have_attempts_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "stores",
+    "scripted",
     [
-        Stores(pulls=[PullError("x")] * 3),
-        Stores(pushes=[PushError("x")] * 3),
-        Stores(chunks, pushes=[PushError("x")] * 3),
+        {"pulls": [PullError("x")] * 3},
+        {"pushes": [PushError("x")] * 3},
+        {"data": chunks, "pushes": [PushError("x")] * 3},
     ],
 )
-def test_attempts_are_used_up(stores: Stores) -> None:
+def test_attempts_are_used_up(scripted: dict[str, Any]) -> None:
+    stores = Stores(**scripted)
+
     with pytest.raises((PullError, PushError), match="x"):
         stores.transfer()
 
