@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.measuring import FailedRunError, ratios, spread
+from benchmarks.measuring import FailedRunError, own_memory, ratios, spread
 from benchmarks.report import Goal, Section
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def only_imported(_root: Path, _name: str) -> float:
 
     import custom_store_pipeline.state.deletions  # noqa: F401 - likewise
 
-    return peak()
+    return own_memory("VmHWM")
 
 
 def by_pandas(root: Path, name: str) -> Measured:
@@ -172,7 +171,7 @@ def by_pandas(root: Path, name: str) -> Measured:
     merged = old.merge(new, on=names, how="left", indicator=True)
     missing = merged.loc[merged["_merge"] == "left_only", names]
     ended = time.perf_counter()
-    return Measured({"reading": read - begun, "comparison": ended - read}, peak(), digest(missing))
+    return Measured({"reading": read - begun, "comparison": ended - read}, own_memory("VmHWM"), digest(missing))
 
 
 def by_comparison(root: Path, name: str) -> Measured:
@@ -180,7 +179,7 @@ def by_comparison(root: Path, name: str) -> Measured:
     only_imported(root, name)
     begun = time.perf_counter()
     missing = compared(root)
-    return Measured({"comparison": time.perf_counter() - begun}, peak(), digest(missing))
+    return Measured({"comparison": time.perf_counter() - begun}, own_memory("VmHWM"), digest(missing))
 
 
 def by_all_of_it(root: Path, name: str) -> Measured:
@@ -196,7 +195,7 @@ def by_all_of_it(root: Path, name: str) -> Measured:
     missing = compared(root)
     ended = time.perf_counter()
     seconds = {"writing": writing, "check_unique": checked - begun, "comparison": ended - checked}
-    return Measured(seconds, peak(), digest(missing))
+    return Measured(seconds, own_memory("VmHWM"), digest(missing))
 
 
 CONTENDERS = {PANDAS: by_pandas, OURS: by_comparison, "ours, all of it": by_all_of_it}
@@ -208,11 +207,6 @@ def compared(root: Path) -> pd.DataFrame:
     from custom_store_pipeline.state.keys import read_keys
 
     return missing_keys([read_keys(root / "old_keys.parquet")], [read_keys(root / "new_keys.parquet")], root)
-
-
-def peak() -> float:
-    """The most memory that this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def digest(missing: pd.DataFrame) -> str:

@@ -67,11 +67,11 @@ class Loaded:
 
 def measure() -> Section:
     """Measures loading, validating, and materialising one of many."""
-    ours, hand, lineage = [], [], []
+    lineage = [loaded(HAND, ENTITIES, {"BENCH_LINEAGE": "1"})]
+    ours, hand = [], []
     for _ in range(ROUNDS):
         ours.append(loaded(OURS, ENTITIES))
         hand.append(loaded(HAND, ENTITIES))
-        lineage.append(loaded(HAND, ENTITIES, {"BENCH_LINEAGE": "1"}))
     grown = {number: loaded(OURS, number) for number in GROWTH if number != ENTITIES} | {ENTITIES: ours[-1]}
     by_hand = {number: loaded(HAND, number) for number in GROWTH[:2]} | {ENTITIES: hand[-1]}
     validated, one_of_many, one_of_one = measured_commands()
@@ -106,7 +106,7 @@ def loaded(module: str, entities: int, more: Mapping[str, str] | None = None) ->
         environment = {"CUSTOM_STORE_PROJECTS_DIR": str(project_of(Path(name), entities))}
         environment |= {"BENCH_ENTITIES": str(entities), "BENCH_LATENCY": "0", **(more or {})}
         run = measured([sys.executable, "-m", "benchmarks.contenders.loading", module], environment)
-        found = Loaded(**json.loads(run.output.splitlines()[-1]), peak=run.memory)
+        found = Loaded(**json.loads(run.output.splitlines()[-1]))
         print(f"  {module}, {entities:,}: {found}", flush=True)
         return found
 

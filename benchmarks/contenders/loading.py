@@ -2,7 +2,8 @@
 
 python -m benchmarks.contenders.loading MODULE
 
-Prints a JSON object: seconds for the definitions, seconds for the snapshot of the repository, the snapshot's MB.
+Prints a JSON object: seconds for the definitions, seconds for the snapshot of the repository, the snapshot's MB,
+and the peak of the process in MB.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import time
 
 import dagster as dg
 from dagster._core.remote_representation.external_data import RepositorySnap
+
+from benchmarks.measuring import own_memory
 
 
 def main(module: str) -> None:
@@ -27,6 +30,7 @@ def main(module: str) -> None:
     snapshot = dg.serialize_value(RepositorySnap.from_def(repository, defer_snapshots=True))
     ended = time.perf_counter()
     found = {"definitions": built - begun, "snapshot": ended - built, "megabytes": len(snapshot) / 1e6}
+    found["peak"] = own_memory("VmHWM")
     print("\n" + json.dumps(found))
 
 

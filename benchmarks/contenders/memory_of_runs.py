@@ -17,17 +17,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from benchmarks.measuring import own_memory
 from custom_store_pipeline.definitions import defs
 
 LIBRARIES = ("pandas", "pyarrow.parquet", "duckdb", "fsspec.implementations.local")
-
-
-def memory(field: str) -> float:
-    """A line of Linux' own account of this process: VmRSS is what it has, VmHWM the most that it had; in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) / 1024
-    raise LookupError(field)
 
 
 def main(runs: int) -> None:
@@ -35,14 +28,14 @@ def main(runs: int) -> None:
     job = defs().resolve_implicit_global_asset_job_def()
     for library in LIBRARIES:
         importlib.import_module(library)
-    loaded = memory("VmRSS")
+    loaded = own_memory("VmRSS")
     found = []
     with dg.DagsterInstance.get() as instance:
 
         def run(entity: str) -> float:
             Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
             job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["bench", "target", entity])])
-            return memory("VmHWM")
+            return own_memory("VmHWM")
 
         run("small")
         used = run("small")
