@@ -142,7 +142,8 @@ def _pushed(entity: Entity, measured: _Measured, push: Push, *, read_ahead: bool
     """What the push returned, and for how many seconds it waited for chunks."""
     if read_ahead and measured.data.chunks is not None:
         return push_while_pulling(
-            measured.data.chunks, lambda chunks: push(entity, replace(measured.data, chunks=chunks))
+            measured.data.chunks,
+            lambda ahead: push(entity, replace(measured.data, chunks=measured.until_given_up(ahead))),
         )
     pulled_before = measured.seconds
     return push(entity, measured.data), measured.seconds - pulled_before
@@ -183,6 +184,17 @@ class _Measured:
                 return
             self._count(chunk)
             yield chunk
+
+    def until_given_up(self, ahead: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Chunks that were pulled ahead: one that waits when the entity is given up is not handed over any more."""
+        for chunk in ahead:
+            try:
+                self._watch.check()
+            except AbandonedError as failure:
+                self.failure = failure
+                raise
+            yield chunk
+            del chunk  # or it would stay in memory while the next one is waited for
 
     def _count(self, chunk: pd.DataFrame) -> None:
         absent = [key for key in self._keys if key not in chunk.columns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import Any
 
 import pandas as pd
@@ -201,6 +202,33 @@ def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
     with pytest.raises(AbandonedError):
         stores.transfer(watch=watch)
     assert stores.rows == []
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_a_chunk_that_was_pulled_ahead_is_not_handed_over_any_more(swallows: bool) -> None:
+    stores = Stores()
+    watch = Watch(note=stores.notes.append)
+    waiting = threading.Event()
+    got = []
+
+    def chunks():
+        yield [{"id": 1}]
+        waiting.set()
+        yield [{"id": 2}]
+
+    def push(_, pulled):
+        got.append(next(pulled.chunks))
+        if Stores.read_ahead:
+            assert waiting.wait(10)
+        watch.abandon()  # the timeout passes while the first chunk is pushed
+        with contextlib.suppress(AbandonedError) if swallows else contextlib.nullcontext():
+            got.append(next(pulled.chunks))
+        return PushStatus({})
+
+    stores.data, stores.push = chunks, push
+    with pytest.raises(AbandonedError):
+        stores.transfer(watch=watch)
+    assert len(got) == 1
 
 
 def test_a_primary_key_that_was_not_pulled_is_noted() -> None:
