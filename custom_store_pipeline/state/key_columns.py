@@ -77,7 +77,7 @@ def kept(frame: pd.DataFrame, name: str) -> tuple[Any, KeyColumn]:
         array = pa.array(values, from_pandas=True)
         return _normal(array, name)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        return _typed(values, name)
+        return _typed(values, name)  # values that Arrow has no common type for, such as integers beyond 64 bits
 
 
 def _is_of_one_type(values: pd.Series[Any]) -> bool:
