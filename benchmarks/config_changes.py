@@ -1,6 +1,6 @@
 """What the sensor on config changes costs with 10,000 entities in 200 files.
 
-    .venv/bin/python benchmarks/config_changes.py
+    .venv/bin/python -m benchmarks.config_changes
 
 Two parts: ticks in this process (CPU seconds, medians of ten), and one file edited under `dagster dev`: how often the
 definitions are loaded anew, how long the tick takes, and how long it is until what changed is materialised.

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.made_projects import make_project
-from benchmarks.measuring import BIN, Command, FailedRunError, in_turn, measured, ratios, spread
+from benchmarks.made_projects import make_project, slow_mapping
+from benchmarks.measuring import OURS as OUR_MODULE
+from benchmarks.measuring import FailedRunError, in_turn, materialize, measured, ratios, spread
 from benchmarks.report import Goal, Section
 
 CONCURRENCY = 16
@@ -17,27 +18,13 @@ CONCURRENCY = 16
 OURS, HAND, LINEAGE = "ours", "hand-written", "hand-written with lineage"
 DLT, SIDE_BY_SIDE = "dagster-dlt", "dagster-dlt side by side"
 MODULES = {
-    OURS: "custom_store_pipeline.definitions",
+    OURS: OUR_MODULE,
     HAND: "benchmarks.contenders.hand_written",
     LINEAGE: "benchmarks.contenders.hand_written",
     DLT: "benchmarks.contenders.with_dagster_dlt",
     SIDE_BY_SIDE: "benchmarks.contenders.with_dagster_dlt",
 }
 MORE = {LINEAGE: {"BENCH_LINEAGE": "1"}, SIDE_BY_SIDE: {"BENCH_WORKERS": str(CONCURRENCY)}}
-
-MAPPING = """
-mappings:
-  - mapping:
-      from:
-        store:
-          file_name: slow_store_driver
-          name: source
-          project_name: bench
-          args: {{latency: "${{BENCH_LATENCY}}"}}
-        entity: {{include: [{names}]}}
-      to: {{file_name: slow_store_driver, name: target, args: {{folder: "${{BENCH_FOLDER}}"}}}}
-      concurrency: {concurrency}
-"""
 
 TEXT = f"""\
 Entities of ten rows, whole processes of `dagster asset materialize`, in-process executor.
@@ -71,13 +58,7 @@ def measure() -> Section:
     goals = [
         goal("100 entities × 200 ms", slow, HAND, 0.25, TRIED),
         goal("100 entities × 200 ms", slow, DLT, 0.5),
-        goal(
-            "100 entities × 200 ms",
-            slow,
-            SIDE_BY_SIDE,
-            0.5,
-            MORE_THAN_ASKED,
-        ),
+        goal("100 entities × 200 ms", slow, SIDE_BY_SIDE, 0.5, MORE_THAN_ASKED),
         goal("300 entities", some, HAND, 0.75, TRIED),
         goal("300 entities", some, LINEAGE, 0.75, TRIED),
         goal("300 entities", some, DLT, 0.6, TRIED),
@@ -103,15 +84,14 @@ def compared(
     what = f"{entities:,} entities" + f" × {latency * 1000:.0f} ms" * bool(latency)
     print(f" {what}", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench_fan_out_") as name:
-        names = ", ".join(f"e{number}" for number in range(entities))
-        projects = make_project(Path(name), {"fan_out": MAPPING.format(names=names, concurrency=CONCURRENCY)})
+        projects = make_project(Path(name), {"fan_out": slow_mapping(range(entities), CONCURRENCY)})
         environment = {
             "BENCH_LATENCY": str(latency),
             "BENCH_ENTITIES": str(entities),
             "CUSTOM_STORE_PROJECTS_DIR": str(projects),
         }
         contenders = {
-            contender: partial(measured, materialize(MODULES[contender]), environment | MORE.get(contender, {}))
+            contender: partial(measured, materialize("*", MODULES[contender]), environment | MORE.get(contender, {}))
             for contender in (OURS, *peers)
         }
         found = in_turn(contenders, rounds, only_once)
@@ -126,13 +106,8 @@ def with_a_thousand_resources() -> str:
     """What becomes of dagster-dlt with 1,000 resources."""
     environment = {"BENCH_LATENCY": "0", "BENCH_ENTITIES": "1000"}
     try:
-        run = measured(materialize(MODULES[DLT]), environment)
+        run = measured(materialize("*", MODULES[DLT]), environment)
     except FailedRunError as error:
         reason = re.findall(r"^\S*(?:Error|Exception)\b", str(error), re.MULTILINE)
         return f"fails: {reason[-1] if reason else 'see its log'}"
     return spread([run.seconds], "s")
-
-
-def materialize(module: str) -> Command:
-    """Everything that a module defines."""
-    return [BIN / "dagster", "asset", "materialize", "--select", "*", "-m", module]

@@ -18,6 +18,13 @@ BIN = Path(sys.executable).parent
 
 Command = Sequence[str | Path]
 
+OURS = "custom_store_pipeline.definitions"
+
+
+def materialize(selection: str, module: str = OURS) -> Command:
+    """The command that materialises some assets of a module."""
+    return [BIN / "dagster", "asset", "materialize", "--select", selection, "-m", module]
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -128,9 +135,10 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
-def spread(values: Sequence[float], unit: str = "") -> str:
-    """The median, and the range: ``1.23 (1.20–1.31) s``."""
-    digits = 0 if min(values) >= 100 else 1 if min(values) >= 10 else 2
+def spread(values: Sequence[float], unit: str = "", digits: int | None = None) -> str:
+    """The median, and the range: ``1.23 (1.20–1.31) s``; with fewer digits where figures are large."""
+    if digits is None:
+        digits = 0 if min(values) >= 100 else 1 if min(values) >= 10 else 2
     low, high = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
     ranged = f" ({low}–{high})" if max(values) > min(values) else ""
     return f"{median(values):,.{digits}f}{ranged}{' ' * bool(unit)}{unit}"

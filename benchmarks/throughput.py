@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.measuring import BIN, in_turn, measured, ratios, spread
+from benchmarks.measuring import in_turn, materialize, measured, ratios, spread
 from benchmarks.report import Goal, Section
 
 ROUNDS = 3
@@ -55,7 +55,7 @@ def measure() -> Section:
                 "plain loop": partial(
                     measured, [sys.executable, "-m", "benchmarks.contenders.plain_loop", way.mapping], {}
                 ),
-                "ours": partial(measured, materialize(way.asset), {}),
+                "ours": partial(measured, materialize(f'key:"bench/{way.asset}/flights"'), {}),
                 "dlt": partial(measured, [sys.executable, "-m", "benchmarks.contenders.with_dlt", way.mapping], {}),
             },
             ROUNDS,
@@ -83,10 +83,3 @@ def measure() -> Section:
                 )
     header = ["", "contender", "transfer", "of the plain loop", "of dlt", "process"]
     return Section("Throughput", TEXT, header, rows, goals)
-
-
-def materialize(asset: str) -> list[str]:
-    """The flights of a mapping."""
-    selection = f'key:"bench/{asset}/flights"'
-    command = [str(BIN / "dagster"), "asset", "materialize", "--select", selection]
-    return [*command, "-m", "custom_store_pipeline.definitions"]

@@ -19,9 +19,9 @@ class Side(NamedTuple):
     config: dict[str, Any]
 
 
-def sides_of(mapping_name: str, file: str = "throughput") -> tuple[Side, Side]:
-    """Source and sink of a mapping, with ``${…}`` taken from the environment."""
-    text = os.path.expandvars((PROJECT / f"mappings/{file}.yaml").read_text())
+def sides_of(mapping_name: str) -> tuple[Side, Side]:
+    """Source and sink of a mapping of ``throughput.yaml``, with ``${…}`` taken from the environment."""
+    text = os.path.expandvars((PROJECT / "mappings/throughput.yaml").read_text())
     document = yaml.safe_load(text)
     for item in document["mappings"]:
         mapping = item["mapping"]

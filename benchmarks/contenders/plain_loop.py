@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from benchmarks.contenders.mappings import sides_of
-
-ROWS_PER_CHUNK = 100_000
+from benchmarks.projects.bench.custom_store_driver.flights_store_driver import ROWS_PER_CHUNK
 
 
 def main(mapping_name: str) -> None:

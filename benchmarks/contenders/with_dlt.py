@@ -18,9 +18,8 @@ import dlt
 import pandas as pd
 
 from benchmarks.contenders.mappings import sides_of
-from benchmarks.contenders.plain_loop import ROWS_PER_CHUNK, decoded
-
-BATCH = int(os.environ.get("BENCH_DLT_BATCH", ROWS_PER_CHUNK))
+from benchmarks.contenders.plain_loop import decoded
+from benchmarks.projects.bench.custom_store_driver.flights_store_driver import ROWS_PER_CHUNK
 
 
 def main(mapping_name: str) -> None:
@@ -35,7 +34,7 @@ def main(mapping_name: str) -> None:
         else:
             yield from decoded(found)
 
-    @dlt.destination(batch_size=BATCH, loader_file_format="parquet", name="sink", max_parallel_load_jobs=1)
+    @dlt.destination(batch_size=ROWS_PER_CHUNK, loader_file_format="parquet", name="sink", max_parallel_load_jobs=1)
     def destination(items: Any, table: Any) -> None:
         driver.write(sink.config, table["name"], items.to_pandas())
 

@@ -1,6 +1,7 @@
 """A sink that keeps nothing but a digest."""
 
 from .clock import arrived, end
+from .pieces import push_pieces
 
 
 class NothingStoreDriver:
@@ -11,14 +12,11 @@ class NothingStoreDriver:
 
     def push_data(self, config, entity, df, deletes_df=None):
         """Takes everything at once."""
-        return self.push_chunks(config, entity, [df])
+        return push_pieces(self, config, entity, [df])
 
     def push_chunks(self, config, entity, chunks, deletes_df=None):
         """Takes everything chunk by chunk."""
-        for chunk in chunks:
-            self.write(config, entity, chunk)
-        self.finish(config, entity)
-        return {"values": len(self.digest)}
+        return push_pieces(self, config, entity, chunks)
 
     def write(self, config, entity, df):
         """Takes a piece."""

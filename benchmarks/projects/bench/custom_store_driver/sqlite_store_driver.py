@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from .clock import arrived, end
+from .pieces import push_pieces
 
 
 class SqliteStoreDriver:
@@ -11,14 +12,11 @@ class SqliteStoreDriver:
 
     def push_data(self, config, entity, df, deletes_df=None):
         """Writes a table in one piece."""
-        return self.push_chunks(config, entity, [df])
+        return push_pieces(self, config, entity, [df])
 
     def push_chunks(self, config, entity, chunks, deletes_df=None):
         """Writes a table chunk by chunk."""
-        for chunk in chunks:
-            self.write(config, entity, chunk)
-        self.finish(config, entity)
-        return True
+        return push_pieces(self, config, entity, chunks)
 
     def write(self, config, entity, df):
         """Writes a piece."""
