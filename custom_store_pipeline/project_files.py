@@ -34,20 +34,42 @@ class FileState:
 Files = Mapping[Path, FileState]
 
 
-def look(projects_dir: Path, before: Files | None = None) -> dict[Path, FileState]:
+@dataclass(frozen=True)
+class Scope:
+    """What part of a projects folder matters.
+
+    Attributes:
+        project: the project whose mappings are meant, or None for all projects.
+        borrowed: other projects whose drivers these mappings use.
+    """
+
+    project: str | None = None
+    borrowed: frozenset[str] = frozenset()
+
+
+ALL_PROJECTS = Scope()
+
+
+def look(projects_dir: Path, before: Files | None = None, scope: Scope = ALL_PROJECTS) -> dict[Path, FileState]:
     """The state of every mapping file, driver and helper module of a projects folder.
 
     Args:
         projects_dir: the projects folder.
         before: what was seen last time; spares reading the files whose stamp is the same.
+        scope: what part of it.
     """
     found: dict[Path, FileState] = {}
-    for path in _files(projects_dir):
+    for path in _files(projects_dir, scope):
         try:
             found[path] = _state(path, (before or {}).get(path))
         except FileNotFoundError:
             continue  # removed since the folder was listed
     return found
+
+
+def in_scope(files: Files, projects_dir: Path, scope: Scope) -> dict[Path, FileState]:
+    """Those of the files that :func:`look` would look at within a scope."""
+    return {path: files[path] for path in _files(projects_dir, scope) if path in files}
 
 
 def differences(before: Files, after: Files) -> list[str]:
@@ -76,10 +98,12 @@ def has_mappings(files: Files) -> bool:
     return any(path.suffix != ".py" for path in files)
 
 
-def _files(projects_dir: Path) -> Iterator[Path]:
-    for _, path in mapping_files(projects_dir):
+def _files(projects_dir: Path, scope: Scope) -> Iterator[Path]:
+    for _, path in mapping_files(projects_dir, scope.project):
         yield path
     for folder in sorted(projects_dir.glob(f"*/{DRIVER_FOLDER}")):
+        if scope.project is not None and folder.parent.name not in (scope.project, *scope.borrowed):
+            continue
         yield from sorted(path for path in folder.rglob("*.py") if path.is_file())
 
 

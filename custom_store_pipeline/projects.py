@@ -62,23 +62,28 @@ class Projects:
         name = _driver_name(mapping, side)
         return DriverVersion(self.folder, *name, self.drivers[name].digest if name in self.drivers else "")
 
+    def borrowed(self, project: str | None) -> frozenset[str]:
+        """Other projects than this one whose drivers the mappings use."""
+        return frozenset(mapping.store_project(side) for mapping in self.mappings for side in SIDES) - {project or ""}
+
     @property
     def problems(self) -> list[Problem]:
         """All problems, sorted by place."""
         return sorted({problem for file in self.broken_files for problem in file.problems} | set(self.driver_problems))
 
 
-def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset()) -> Projects:
+def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset(), project: str | None = None) -> Projects:
     """Reads all mapping files of a projects folder and checks them, and their drivers' source, without importing any.
 
     Args:
         folder: the projects folder.
         made_elsewhere: the keys of hand-written assets, which mappings may read from.
+        project: the project whose mappings are read, or None for all projects.
 
     Returns:
         What is there, problems included; nothing is raised for a mistake in a file.
     """
-    files = load_mapping_files(folder)
+    files = load_mapping_files(folder, project)
     together = check_together(mapping for file in files for mapping in file.mappings)
     problems_by_path = {file.path: list(file.problems) for file in files}
     for mapping, problem in together:

@@ -16,7 +16,7 @@ from custom_store_pipeline.changes import Noted, in_runs
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, shown_path
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, ReloadError
 from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
-from custom_store_pipeline.project_files import Files, differences, digest_of, has_mappings, look
+from custom_store_pipeline.project_files import Files, Scope, differences, digest_of, has_mappings, look
 from custom_store_pipeline.projects import check_format_options, load_projects
 from custom_store_pipeline.reloading import code_server, reload_server, tell_webserver
 
@@ -37,6 +37,7 @@ class Loaded:
 
     Attributes:
         projects_dir: the projects folder.
+        scope: what part of it.
         files: its files, as they were just before they were loaded.
         mappings: the mappings whose entities are in the graph.
         code_versions: the code version of each entity.
@@ -45,6 +46,7 @@ class Loaded:
     """
 
     projects_dir: Path
+    scope: Scope
     files: Files
     mappings: Sequence[LoadedMapping]
     code_versions: Mapping[AssetPath, str]
@@ -82,9 +84,9 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         noted = Noted.from_cursor(context.cursor) if context.cursor else None
         if noted is None:
             return _first_note(loaded)
-        seen = look(loaded.projects_dir, seen)
+        seen = look(loaded.projects_dir, seen, loaded.scope)
         if differences(loaded.files, seen):
-            seen = _settled(loaded.projects_dir, seen)
+            seen = _settled(loaded, seen)
         if changed := differences(loaded.files, seen):
             _check(loaded, seen)
             return _reload(context, noted, seen, ", ".join(changed))
@@ -137,11 +139,11 @@ def _tell(context: dg.SensorEvaluationContext, noted: Noted, files: Files) -> No
     return replace(noted, told=digest)
 
 
-def _settled(projects_dir: Path, files: Files) -> Files:
+def _settled(loaded: Loaded, files: Files) -> Files:
     """The files when nobody is at them any more: what an editor, git or rsync has written half is not what is meant."""
     for _ in range(_LONGEST_TO_SETTLE):
         time.sleep(_SECONDS_TO_SETTLE)
-        before, files = files, look(projects_dir, files)
+        before, files = files, look(loaded.projects_dir, files, loaded.scope)
         if not differences(before, files):
             break
     return files
@@ -157,7 +159,7 @@ def _check(loaded: Loaded, files: Files) -> None:
             f"no mapping file is left in {shown_path(loaded.projects_dir)}, so that the definitions stay as they are; "
             "see to it that the folder is there, or, if all of them are to go, reload the code location by hand"
         )
-    projects = load_projects(loaded.projects_dir, loaded.made_elsewhere)
+    projects = load_projects(loaded.projects_dir, loaded.made_elsewhere, loaded.scope.project)
     problems = {*projects.problems, *check_format_options(projects.mappings)}
     if problems - {*loaded.problems, *check_format_options(loaded.mappings)}:
         raise ConfigurationError(problems)

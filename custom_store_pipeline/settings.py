@@ -10,9 +10,8 @@ from croniter import croniter
 
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 
-EXECUTORS = ("in_process", "multiprocess")
+EXECUTORS = ("in_process", "multiprocess", "dask", "celery", "k8s")
 CHANGED_PARTITIONS = ("none", "latest")
-_EXECUTORS_TO_COME = ("dask", "celery", "k8s")
 
 
 def projects_dir() -> Path:
@@ -25,7 +24,7 @@ def projects_dir() -> Path:
     if name:
         folder = Path(name).expanduser()
         if not folder.is_dir():
-            raise _wrong(
+            raise wrong(
                 "CUSTOM_STORE_PROJECTS_DIR",
                 f"'{name}' is not a folder; name the folder that holds <project_name>/mappings and "
                 "<project_name>/custom_store_driver",
@@ -35,7 +34,7 @@ def projects_dir() -> Path:
     for folder in (beside_checkout, Path.cwd() / "projects"):
         if folder.is_dir():
             return folder
-    raise _wrong(
+    raise wrong(
         "CUSTOM_STORE_PROJECTS_DIR",
         f"not set, and there is no folder 'projects' in {Path.cwd()}; set it to your projects folder",
     )
@@ -48,14 +47,27 @@ def executor() -> str:
         ConfigurationError: no such executor.
     """
     name = os.environ.get("CUSTOM_STORE_EXECUTOR") or "in_process"
-    if name in _EXECUTORS_TO_COME:
-        raise _wrong("CUSTOM_STORE_EXECUTOR", f"'{name}' is not supported yet; use {' or '.join(EXECUTORS)}")
     if name not in EXECUTORS:
-        raise _wrong(
+        raise wrong(
             "CUSTOM_STORE_EXECUTOR",
             f"'{name}' is not one of {', '.join(EXECUTORS)}{did_you_mean(name, EXECUTORS)}",
         )
     return name
+
+
+def executor_config() -> Path | None:
+    """``CUSTOM_STORE_EXECUTOR_CONFIG``: a YAML file with the executor's config, as Dagster takes it, or None.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    name = os.environ.get("CUSTOM_STORE_EXECUTOR_CONFIG")
+    if not name:
+        return None
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise wrong("CUSTOM_STORE_EXECUTOR_CONFIG", f"'{name}' is not a file; name a YAML file")
+    return path
 
 
 def state_url() -> str | None:
@@ -73,7 +85,7 @@ def sensor_interval() -> int:
     """
     text = os.environ.get("CUSTOM_STORE_SENSOR_INTERVAL") or "30"
     if not text.isdecimal() or int(text) < 1:
-        raise _wrong("CUSTOM_STORE_SENSOR_INTERVAL", f"'{text}' is not a whole number of seconds, 1 or more")
+        raise wrong("CUSTOM_STORE_SENSOR_INTERVAL", f"'{text}' is not a whole number of seconds, 1 or more")
     return int(text)
 
 
@@ -92,7 +104,7 @@ def webserver_url() -> str | None:
     except ValueError:
         is_right = False
     if not is_right:  # the URL may hold a password, so it is not shown
-        raise _wrong("CUSTOM_STORE_WEBSERVER_URL", "not the URL of a webserver; write it as http://localhost:3000")
+        raise wrong("CUSTOM_STORE_WEBSERVER_URL", "not the URL of a webserver; write it as http://localhost:3000")
     return url
 
 
@@ -104,7 +116,7 @@ def observe_schedule() -> str:
     """
     text = os.environ.get("CUSTOM_STORE_OBSERVE_SCHEDULE") or "*/5 * * * *"
     if not croniter.is_valid(text) or len(text.split()) != 5:
-        raise _wrong("CUSTOM_STORE_OBSERVE_SCHEDULE", f"'{text}' is not a cron string of five fields")
+        raise wrong("CUSTOM_STORE_OBSERVE_SCHEDULE", f"'{text}' is not a cron string of five fields")
     return text
 
 
@@ -117,9 +129,10 @@ def changed_partitions() -> str:
     name = os.environ.get("CUSTOM_STORE_CHANGED_PARTITIONS") or CHANGED_PARTITIONS[0]
     if name not in CHANGED_PARTITIONS:
         near = did_you_mean(name, CHANGED_PARTITIONS)
-        raise _wrong("CUSTOM_STORE_CHANGED_PARTITIONS", f"'{name}' is not one of {', '.join(CHANGED_PARTITIONS)}{near}")
+        raise wrong("CUSTOM_STORE_CHANGED_PARTITIONS", f"'{name}' is not one of {', '.join(CHANGED_PARTITIONS)}{near}")
     return name
 
 
-def _wrong(variable: str, message: str) -> ConfigurationError:
+def wrong(variable: str, message: str) -> ConfigurationError:
+    """The error that says so of an environment variable."""
     return ConfigurationError([Problem("environment", 0, 0, variable, message)])

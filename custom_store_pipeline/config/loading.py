@@ -136,12 +136,13 @@ class LoadedFile:
     problems: tuple[Problem, ...]
 
 
-def load_mapping_files(projects_dir: Path) -> list[LoadedFile]:
+def load_mapping_files(projects_dir: Path, project: str | None = None) -> list[LoadedFile]:
     """Reads and checks every ``<projects_dir>/<project>/mappings/*.yaml`` (and ``*.yml``), sorted by path.
 
-    Each file is checked by itself; what concerns several of them is :mod:`.lineage`.
+    ``project`` is one project, or None for all. Each file is checked by itself; what concerns several of them is in
+    :mod:`.lineage`.
     """
-    return [_load_file(project, path) for project, path in mapping_files(projects_dir)]
+    return [_load_file(name, path) for name, path in mapping_files(projects_dir, project)]
 
 
 def shown_path(path: Path) -> str:
@@ -150,10 +151,10 @@ def shown_path(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def mapping_files(projects_dir: Path) -> Iterator[tuple[str, Path]]:
-    """Every mapping file of a projects folder with the project that it lies in, sorted by path."""
+def mapping_files(projects_dir: Path, project: str | None = None) -> Iterator[tuple[str, Path]]:
+    """Every mapping file of a projects folder (or of one of its projects) with its project, sorted by path."""
     for folder in sorted(projects_dir.iterdir()):
-        if folder.is_dir() and not folder.name.startswith("."):
+        if folder.is_dir() and not folder.name.startswith(".") and project in (None, folder.name):
             mappings = folder / "mappings"
             for path in sorted(mappings.rglob("*")):
                 hidden = any(part.startswith(".") for part in path.relative_to(mappings).parts)

@@ -111,12 +111,13 @@ class YamlFile:
         return Problem(self.shown, line, column, dotted(key_path) if shown_key is None else shown_key, message)
 
 
-def read_yaml(path: Path, shown: str) -> YamlFile:
-    """Reads a mapping file.
+def read_yaml(path: Path, shown: str, wanted: str = "the key 'mappings' and a list of mappings") -> YamlFile:
+    """Reads a mapping file, or another file of settings.
 
     Args:
         path: the file.
         shown: the path to show in messages.
+        wanted: what belongs into it, for messages.
 
     Raises:
         ConfigurationError: it cannot be read or is not one YAML mapping; says where and what to do.
@@ -128,10 +129,10 @@ def read_yaml(path: Path, shown: str) -> YamlFile:
         raise ConfigurationError([Problem(shown, 0, 0, "", f"the file cannot be read: {reason}")]) from None
     text, content, item_lines = _parse(text, shown)
     if content is None:
-        message = "the file is empty; write 'mappings:' and a list of mappings, or delete the file"
+        message = f"the file is empty; write {wanted}, or delete the file"
         raise ConfigurationError([Problem(shown, 1, 1, "", message)])
     if not isinstance(content, dict):
-        message = f"the top level is {describe(content)}; it must be a mapping with the key 'mappings'"
+        message = f"the top level is {describe(content)}; it must be a mapping: {wanted}"
         raise ConfigurationError([Problem(shown, 1, 1, "", message)])
     return YamlFile(path, shown, text, content, item_lines)
 

@@ -1,0 +1,12 @@
+"""What the server that multiprocess steps are forked from loads once: see :mod:`~custom_store_pipeline.executors`.
+
+Importing it does work, which no other module's import does: Python's fork server knows no other way.
+"""
+
+import contextlib
+
+from custom_store_pipeline.definitions import defs
+
+# Whatever is wrong is shown by the steps, when they ask for the definitions themselves; it must not end the server.
+with contextlib.suppress(Exception):
+    defs()

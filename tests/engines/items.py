@@ -1,0 +1,150 @@
+"""40 entities in 8 batches, whose rows lie in files; each can be held up, and then tells which process has it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+
+import dagster as dg
+
+from tests.conftest import ProjectsFolder
+from tests.webserver import running
+
+ENTITIES = [f"e{number}" for number in range(40)]
+
+DRIVER = """
+    import json, os, time
+    from pathlib import Path
+    import pandas as pd
+
+    class FilesStoreDriver:
+        def pull_data(self, mapping_config, entity):
+            folder = Path(mapping_config["args"]["folder"])
+            rows = json.loads((folder / f"{entity}.json").read_text())
+            hold = folder / f"{entity}.hold"
+            if hold.exists():
+                (folder / f"{entity}.held").write_text(str(os.getpid()))
+                while hold.exists():
+                    time.sleep(0.05)
+            return rows
+
+        def push_data(self, config, entity, df, deletes_df=None):
+            path = Path(config["args"]["folder"]) / f"{entity}.json"
+            path.write_text(df.to_json(orient="records"))
+            return {"process": os.getpid()}
+"""
+
+MAPPING = """
+    mappings:
+      - mapping:
+          from:
+            store: {{file_name: files_store_driver, name: source, args: {{folder: {root}/source}}}}
+            entity: {{include: [{names}]}}
+          to: {{file_name: files_store_driver, name: target, args: {{folder: {root}/target}}}}
+          entities_per_step: 5
+"""
+
+
+class Items:
+    """The project, and runs of it by Dagster's command line."""
+
+    def __init__(self, projects: ProjectsFolder, **environment: str) -> None:
+        self.projects = projects
+        self.environment = environment
+        self.source = projects.root / "source"
+        self.target = projects.root / "target"
+        with dg.DagsterInstance.from_config(str(projects.home)) as instance:
+            instance.get_runs_count()  # processes that make Dagster's SQLite files at the same time hinder each other
+        self.source.mkdir()
+        self.target.mkdir()
+        for number, name in enumerate(ENTITIES):
+            (self.source / f"{name}.json").write_text(json.dumps([{"id": number}, {"id": number + 1000}]))
+        projects.driver("files_store_driver", DRIVER)
+        projects.mapping(MAPPING.format(root=projects.root, names=", ".join(ENTITIES)))
+
+    def materialize(self, *entities: str) -> subprocess.CompletedProcess[str]:
+        """Runs all entities, or some."""
+        return self.projects.materialize_by_cli(self._selection(entities), **self.environment)
+
+    def materialize_and_kill(self, entity: str, kill: Callable[[int], None]) -> None:
+        """Runs all entities, and kills what has one of them in hand; goes on until the run has ended."""
+        hold = self.source / f"{entity}.hold"
+        hold.touch()
+        command = ["dagster", "asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
+        root = self.projects.root
+        with running(
+            command, self.projects.home, self.projects.path, root / "run.log", root, **self.environment
+        ) as run:
+            wait_for((self.source / f"{entity}.held").exists, 60)
+            kill(int((self.source / f"{entity}.held").read_text()))
+            hold.unlink()
+            run.wait(120)
+
+    def compare_with_one_process(self) -> None:
+        """One entity fails; all else is as if it had run in one process, but that several processes did it."""
+        (self.source / "e13.json").unlink()
+
+        done = self.materialize()
+        assert done.returncode == 1, done.stderr
+        assert "FileNotFoundError" in done.stderr, done.stderr
+        there, by = self.arrived, self.materialized()
+        assert len(set(by.values())) > 1
+
+        self.clear()
+        self.environment = {}
+        assert self.materialize().returncode == 1
+        assert there == self.arrived == self.expected
+        assert by.keys() == self.materialized().keys() == set(ENTITIES) - {"e13"}
+
+    def survive(self, kill: Callable[[int], None]) -> None:
+        """What has an entity in hand dies; what is missing then is run again, and nothing is lost."""
+        self.materialize_and_kill("e20", kill)
+
+        there = self.materialized()
+        if missing := [name for name in ENTITIES if name not in there]:
+            again = self.materialize(*missing)
+            assert again.returncode == 0, again.stderr
+        assert self.arrived == self.expected
+        assert self.materialized().keys() == set(ENTITIES)
+
+    def _selection(self, entities: tuple[str, ...]) -> str:
+        return " or ".join(f'key:"shop/target/{name}"' for name in entities) or "*"
+
+    def clear(self) -> None:
+        """Empties the target, and Dagster's storage."""
+        for path in self.target.iterdir():
+            path.unlink()
+        with dg.DagsterInstance.from_config(str(self.projects.home)) as instance:
+            instance.wipe()
+
+    @property
+    def arrived(self) -> dict[str, str]:
+        """The rows in the target."""
+        return {path.stem: path.read_text() for path in self.target.glob("*.json")}
+
+    @property
+    def expected(self) -> dict[str, str]:
+        """The rows in the source, as the target has them."""
+        return {
+            path.stem: json.dumps(json.loads(path.read_text()), separators=(",", ":"))
+            for path in self.source.glob("*.json")
+        }
+
+    def materialized(self) -> dict[str, int]:
+        """The entities that have been materialised, and by which process."""
+        with dg.DagsterInstance.from_config(str(self.projects.home)) as instance:
+            events = {
+                name: instance.get_latest_materialization_event(dg.AssetKey(["shop", "target", name]))
+                for name in ENTITIES
+            }
+        found = {name: event.asset_materialization for name, event in events.items() if event}
+        return {name: int(one.metadata["process"].value) for name, one in found.items() if one}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
