@@ -57,10 +57,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def dagster_dev(home: Path, projects: Path, log: Path, cwd: Path = CHECKOUT, **environment: str) -> Iterator[str]:
-    """Runs `dagster dev` on the checkout's workspace and yields its address."""
+def dagster_dev(
+    home: Path,
+    projects: Path,
+    log: Path,
+    cwd: Path = CHECKOUT,
+    workspace: Path = CHECKOUT / "workspace.yaml",
+    **environment: str,
+) -> Iterator[str]:
+    """Runs `dagster dev` on a workspace, by default the checkout's, and yields its address."""
     port = free_port()
-    command = ["dagster", "dev", "-w", CHECKOUT / "workspace.yaml", "-p", str(port)]
+    command = ["dagster", "dev", "-w", workspace, "-p", str(port)]
     with running(command, home, projects, log, cwd, **environment):
         yield f"http://127.0.0.1:{port}"
 
@@ -100,10 +107,10 @@ _LAUNCH = """
 """
 
 
-def launch(address: str, *keys: str) -> str:
+def launch(address: str, *keys: str, location: str = "custom_store_pipeline.definitions") -> str:
     """Materialises assets as the UI's button does; returns the run's id."""
     selector = {
-        "repositoryLocationName": "custom_store_pipeline.definitions",
+        "repositoryLocationName": location,
         "repositoryName": "__repository__",
         "pipelineName": "__ASSET_JOB",
         "assetSelection": [{"path": key.split("/")} for key in keys],
