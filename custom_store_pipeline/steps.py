@@ -18,7 +18,7 @@ from custom_store_pipeline.metadata import metadata_of
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.results import PulledData
-from custom_store_pipeline.run_versions import StepVersion, hold_version
+from custom_store_pipeline.run_versions import StepVersion, forget_job, hold_version
 from custom_store_pipeline.step_batches import Deed, each_done, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
@@ -69,6 +69,7 @@ def build_step(
         pool=mapping.config.pool,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        forget_job()
         hold_version(context, mapping, version)
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)

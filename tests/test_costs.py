@@ -169,7 +169,7 @@ from dagster._cli import create_dagster_cli
 from custom_store_pipeline import definitions
 
 build, calls = definitions.build_definitions, []
-definitions.build_definitions = lambda: calls.append("built") or build()
+definitions.build_definitions = lambda *args, **more: calls.append("built") or build(*args, **more)
 command = ["asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
 create_dagster_cli()(command, standalone_mode=False)
 print(calls)

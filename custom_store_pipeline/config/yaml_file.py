@@ -17,6 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 # Far beyond what people write; an alias that holds itself, or aliases of aliases of aliases, get here at once.
 _DEEPEST = 50
+_NODES_PER_CHARACTER = 40  # of a short file, so that one that doubles itself again and again is refused in milliseconds
 _MOST_NODES = 1_000_000
 _TOO_DEEP = "values are nested too deeply, or aliases refer to each other without end; unfold them"
 
@@ -60,7 +61,8 @@ def _check_nodes(root: yaml.Node, text: str) -> None:
     On the nodes as they are written: merge keys (``<<``) may repeat keys.
     """
     seen = 0
-    most = max(_MOST_NODES, len(text))  # without aliases there cannot be more nodes than characters
+    by_length = max(10_000, _NODES_PER_CHARACTER * len(text))
+    most = max(min(_MOST_NODES, by_length), len(text))  # without aliases there cannot be more nodes than characters
     waiting = [(root, 1)]
     while waiting:
         node, depth = waiting.pop()

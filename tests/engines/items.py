@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 
 import dagster as dg
 
 from tests.conftest import ProjectsFolder
-from tests.webserver import running
+from tests.webserver import running, wait_until
 
 ENTITIES = [f"e{number}" for number in range(40)]
 
@@ -64,6 +63,11 @@ class Items:
         projects.driver("files_store_driver", DRIVER)
         projects.mapping(MAPPING.format(root=projects.root, names=", ".join(ENTITIES)))
 
+    def edit(self, old: str, new: str) -> None:
+        """Edits the mapping."""
+        path = self.projects.path / "shop/mappings/items.yaml"
+        path.write_text(path.read_text().replace(old, new))
+
     def materialize(self, *entities: str) -> subprocess.CompletedProcess[str]:
         """Runs all entities, or some."""
         return self.projects.materialize_by_cli(self._selection(entities), **self.environment)
@@ -77,7 +81,7 @@ class Items:
         with running(
             command, self.projects.home, self.projects.path, root / "run.log", root, **self.environment
         ) as run:
-            wait_for((self.source / f"{entity}.held").exists, 60)
+            wait_until((self.source / f"{entity}.held").exists, 60)
             kill(int((self.source / f"{entity}.held").read_text()))
             hold.unlink()
             run.wait(120)
@@ -141,10 +145,3 @@ class Items:
             }
         found = {name: event.asset_materialization for name, event in events.items() if event}
         return {name: int(one.metadata["process"].value) for name, one in found.items() if one}
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)

@@ -1,0 +1,101 @@
+"""Servers that the tests of engines start and stop: Dask, Redis, workers of Celery, PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conftest import ProjectsFolder
+from tests.webserver import free_port, running, wait_until
+
+# The same file for the run and for the workers. What is not acknowledged before it is done is done by another worker if
+# the first one dies; Redis notices that after the visibility timeout.
+CELERY_CONFIG = """
+execution:
+  config:
+    broker: {redis}/0
+    backend: {redis}/1
+    config_source:
+      task_acks_late: true
+      task_reject_on_worker_lost: true
+"""
+
+
+@contextlib.contextmanager
+def dask_cluster(projects: ProjectsFolder) -> Iterator[Path]:
+    """A scheduler and two workers, each a process of its own; yields the executor's config as a file."""
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    log, where = projects.root / "dask.log", (projects.home, projects.path)
+    scheduler = ["dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    worker = ["dask", "worker", address, "--host", "127.0.0.1", "--nworkers", "2", "--nthreads", "1", "--no-dashboard"]
+    with (
+        running(scheduler, *where, log, projects.root),
+        running(worker, *where, log, projects.root),
+    ):
+        config = projects.root / "dask.yaml"
+        config.write_text(f"cluster: {{existing: {{address: {address!r}}}}}\n")
+        yield config
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """A server that keeps everything in memory; yields its URL."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
+        try:
+            yield f"redis://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+@contextlib.contextmanager
+def celery_workers(projects: ProjectsFolder) -> Iterator[Path]:
+    """Redis, and two workers that take one step at a time; yields the file that the run needs too."""
+    with redis(projects.root) as url, contextlib.ExitStack() as workers:
+        config = projects.root / "celery.yaml"
+        config.write_text(CELERY_CONFIG.format(redis=url))
+        log = projects.root / "celery.log"
+        for name in ("one", "two"):
+            command = ["dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-y", str(config), "-n", name]
+            more = ["--", "--concurrency", "1"]
+            workers.enter_context(running([*command, *more], projects.home, projects.path, log, projects.root))
+        wait_until(lambda: log.read_text().count("ready.") == 2)
+        yield config
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[int]:
+    """A server with the user `dagster`; yields its port."""
+    bin_folder = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    # It refuses to run as root, as which CI runs.
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    data = folder / "postgres"
+    data.mkdir(mode=0o700)
+    password = folder / "password"
+    password.write_text("secret of dagster")
+    if user:
+        shutil.chown(data, "postgres")
+        for path in (folder, *folder.parents):
+            path.chmod(path.stat().st_mode | 0o011)
+        password.chmod(0o644)
+    port = free_port()
+    init = [bin_folder / "initdb", "-D", data, "-U", "dagster", "--auth=scram-sha-256", f"--pwfile={password}", "-N"]
+    subprocess.run([*user, *init], check=True, stdout=subprocess.DEVNULL)
+    settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={data}", "fsync=off"]
+    command = [bin_folder / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))]
+    with (
+        (folder / "postgres.log").open("w") as log,
+        subprocess.Popen([*user, *command], stdout=log, stderr=log, start_new_session=True) as server,
+    ):
+        try:
+            wait_until(lambda: "ready to accept connections" in (folder / "postgres.log").read_text(), 30)
+            yield port
+        finally:
+            os.killpg(server.pid, signal.SIGINT)  # disconnects everybody and ends
