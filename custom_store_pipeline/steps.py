@@ -74,7 +74,13 @@ def build_step(
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names
-        entities = [entity for out, (entity, _) in specs.items() if out in selected]
+        # dagster-dask forgets on its workers what was selected of a step (0.29); the run knows.
+        asked_for = context.run.asset_selection
+        entities = [
+            entity
+            for out, (entity, spec) in specs.items()
+            if out in selected and (not asked_for or spec.key in asked_for)
+        ]
         parts = [part for entity in entities for part in _parts(entity, mapping, context)]
         yield from _materialize(context, mapping, parts, source, target)
 

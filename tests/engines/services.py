@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +66,11 @@ def celery_workers(projects: ProjectsFolder) -> Iterator[Path]:
         for name in ("one", "two"):
             command = ["dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-y", str(config), "-n", name]
             more = ["--", "--concurrency", "1"]
-            workers.enter_context(running([*command, *more], projects.home, projects.path, log, projects.root))
+            # It starts the program `celery` by its name, and the environment of the tests need not be on the path.
+            path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            workers.enter_context(
+                running([*command, *more], projects.home, projects.path, log, projects.root, PATH=path)
+            )
         wait_until(lambda: log.read_text().count("ready.") == 2)
         yield config
 
