@@ -58,6 +58,7 @@ def test_the_image_is_made_of_what_is_there_and_pinned() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     copied = [name for line in re.findall(r"^COPY (.*)$", dockerfile, re.MULTILINE) for name in line.split()[:-1]]
     assert [name for name in copied if not (CHECKOUT / name).exists()] == []
+    assert {f"!{name}" for name in copied} <= set((CHECKOUT / ".dockerignore").read_text().splitlines())
 
     (wanted,) = re.findall(r"--constraint constraints.txt '\.\[(.*)\]'", dockerfile)
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
