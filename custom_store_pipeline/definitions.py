@@ -50,10 +50,8 @@ def build_definitions(
         ConfigurationError: there is no projects folder, no such project in it, or a setting is wrong.
     """
     folder = projects_dir or settings.projects_dir()
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    if project is not None and project not in names:
-        message = f"there is no project '{project}', only {', '.join(names)}{did_you_mean(project, names)}"
-        raise ConfigurationError([Problem(shown_path(folder), 0, 0, "", message)])
+    if project is not None:
+        _check_project(folder, project)
     # Before they are loaded, so that what changes meanwhile is seen as a change, at worst twice; and all drivers, for
     # which of them these mappings use is not known yet.
     files = look(folder)
@@ -77,6 +75,13 @@ def build_definitions(
         sensors=[*built.sensors, config_changes(loaded)],
         executor=executor_from_settings(),
     )
+
+
+def _check_project(folder: Path, project: str) -> None:
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if project not in names:
+        message = f"there is no project '{project}', only {', '.join(names)}{did_you_mean(project, names)}"
+        raise ConfigurationError([Problem(shown_path(folder), 0, 0, "", message)])
 
 
 @dg.definitions
