@@ -72,7 +72,7 @@ def build_assets(projects: Projects, versions: Mapping[AssetPath, str], made_els
     return BuiltAssets(
         [*steps, *build_sources(built, projects, made), *_placeholders(broken)],
         schedules,
-        source_sensors(built, made),
+        source_sensors(built, made | {dg.AssetKey(key) for key in projects.made_by_others}),
         built,
         sorted({*projects.problems, *(problem for file in broken for problem in file.problems)}),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -17,9 +19,13 @@ from custom_store_pipeline.code_versions import code_versions
 from custom_store_pipeline.config.loading import shown_path
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 from custom_store_pipeline.executors import executor_from_settings
-from custom_store_pipeline.project_files import Scope, digest_of, in_scope, look
+from custom_store_pipeline.kept import kept
+from custom_store_pipeline.project_files import Files, Scope, digest_of, in_scope, look
 from custom_store_pipeline.projects import load_projects
 from custom_store_pipeline.sensors import Loaded, config_changes
+
+# What a location of one project tells the server that its multiprocess steps are forked from: see preloaded.py.
+PRELOADED_PROJECT = "_CUSTOM_STORE_PRELOADED_PROJECT"
 
 _log = logging.getLogger("custom_store_pipeline")
 
@@ -50,11 +56,14 @@ def build_definitions(
         ConfigurationError: there is no projects folder, no such project in it, or a setting is wrong.
     """
     folder = projects_dir or settings.projects_dir()
-    if project is not None:
-        _check_project(folder, project)
     # Before they are loaded, so that what changes meanwhile is seen as a change, at worst twice; and all drivers, for
     # which of them these mappings use is not known yet.
-    files = look(folder)
+    return _build(folder, assets, project, look(folder))
+
+
+def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | None, files: Files) -> dg.Definitions:
+    if project is not None:
+        _check_project(folder, project)
     keys = {key for asset in assets for key in asset.keys}
     made_elsewhere = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}
     projects = load_projects(folder, made_elsewhere, project)
@@ -78,7 +87,7 @@ def build_definitions(
 
 
 def _check_project(folder: Path, project: str) -> None:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     if project not in names:
         message = f"there is no project '{project}', only {', '.join(names)}{did_you_mean(project, names)}"
         raise ConfigurationError([Problem(shown_path(folder), 0, 0, "", message)])
@@ -90,24 +99,49 @@ def defs() -> dg.Definitions:
     return kept_definitions()
 
 
-def kept_definitions(project: str | None = None) -> dg.Definitions:
-    """The definitions of all projects or of one, built once and again only when a file has changed.
+def definitions_of(project: str) -> Callable[..., dg.Definitions]:
+    """What Dagster loads of one project; whether there is one of this name is found out then, with a message."""
+    if project.startswith("__"):  # Python looks for such names in modules
+        raise AttributeError(project)
 
-    `dagster asset materialize` asks for them six times, and those of 10,000 entities take seconds. Workers of Dask and
-    Celery ask for each step, and live on when mappings and drivers are edited.
+    @dg.definitions
+    def location() -> dg.Definitions:
+        return kept_definitions(project)
+
+    return location
+
+
+@kept
+def kept_definitions(project: str | None = None) -> dg.Definitions:
+    """The definitions of all projects or of one, as they were when this process first asked for them.
+
+    `dagster asset materialize` asks for them six times, and those of 10,000 entities take seconds; and a run whose
+    steps share a process must end on the definitions that it began with. A reload is another process. Workers that
+    live on ask anew before each step (:mod:`.kept`), and then they are built again only if a file has changed.
     """
+    os.environ[PRELOADED_PROJECT] = project or ""
     folder = settings.projects_dir()
-    return _definitions_of(folder, project, digest_of(look(folder)))
+    files = look(folder)
+    return _definitions_of(folder, project, _Seen(digest_of(files), files))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Files, equal if their contents are."""
+
+    digest: str
+    files: Files = field(compare=False)
 
 
 @functools.lru_cache(maxsize=1)
-def _definitions_of(folder: Path, project: str | None, _files: str) -> dg.Definitions:
-    # Nothing that is made here is garbage before the process ends, so looking through it again and again is in vain:
-    # with 10,000 entities that takes a fifth of the time that they take to load, and of each run's after that.
-    gc.unfreeze()  # those that were made before, if there are any, are garbage now
+def _definitions_of(folder: Path, project: str | None, seen: _Seen) -> dg.Definitions:
+    # Nothing that is made here is garbage before the process ends, or a worker sees other files; so looking through it
+    # again and again is in vain: with 10,000 entities that takes a fifth of the time that they take to load, and of
+    # each run's after that.
+    gc.unfreeze()  # those that were made before, if any, are garbage as soon as these are there
     gc.disable()
     try:
-        built = build_definitions(folder, project=project)
+        built = _build(folder, (), project, seen.files)
         built.get_repository_def()  # what Dagster does next; it keeps the result
     finally:
         gc.enable()

@@ -24,12 +24,14 @@ class Engine:
     Attributes:
         module: the module that it is in.
         name: its name there.
-        extra: the extra of this project that brings the module, or None if it is always there.
+        needs: the package that has to be there for it.
+        extra: the extra of this project that brings the package, or None if it is always there.
         defaults: its config where the user says nothing else.
     """
 
     module: str
     name: str
+    needs: str = "dagster"
     extra: str | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -47,9 +49,9 @@ ENGINES: dict[str, Engine] = {
         "multiprocess_executor",
         defaults={"start_method": {"forkserver": {"preload_modules": list(_PRELOADED)}}},
     ),
-    "dask": Engine("dagster_dask", "dask_executor", "dask"),
-    "celery": Engine("dagster_celery", "celery_executor", "celery"),
-    "k8s": Engine("dagster_k8s", "k8s_job_executor", "k8s"),
+    "dask": Engine("custom_store_pipeline.dask_steps", "dask_executor", "distributed", "dask"),
+    "celery": Engine("custom_store_pipeline.celery_steps", "celery_executor", "dagster_celery", "celery"),
+    "k8s": Engine("dagster_k8s", "k8s_job_executor", "dagster_k8s", "k8s"),
 }
 
 
@@ -61,9 +63,9 @@ def executor_from_settings() -> dg.ExecutorDefinition:
     """
     name = settings.executor()
     engine = ENGINES[name]
-    if importlib.util.find_spec(engine.module) is None:
+    if importlib.util.find_spec(engine.needs) is None:
         install = f"{sys.executable} -m pip install 'custom-store-pipeline[{engine.extra}]'"
-        raise settings.wrong("CUSTOM_STORE_EXECUTOR", f"'{name}' needs an extra; install it with: {install}")
+        raise settings.setting_error("CUSTOM_STORE_EXECUTOR", f"'{name}' needs an extra; install it with: {install}")
     executor: dg.ExecutorDefinition = getattr(importlib.import_module(engine.module), engine.name)
     config = {**engine.defaults, **_config(executor)}
     return executor.configured(config) if config else executor

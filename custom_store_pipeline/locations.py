@@ -4,22 +4,7 @@ For ``workspace.yaml``: ``python_module: {module_name: custom_store_pipeline.loc
 drivers need packages that clash give each location a Python of its own (``executable_path``).
 """
 
-from __future__ import annotations
+# Nothing else may have a name here, because a project may have any.
+from custom_store_pipeline.definitions import definitions_of as __getattr__
 
-from collections.abc import Callable
-
-import dagster as dg
-
-from custom_store_pipeline.definitions import kept_definitions
-
-
-def __getattr__(project: str) -> Callable[..., dg.Definitions]:
-    """What Dagster loads of a project; whether there is one of this name is found out then, with a message."""
-    if project.startswith("__"):
-        raise AttributeError(project)
-
-    @dg.definitions
-    def defs() -> dg.Definitions:
-        return kept_definitions(project)
-
-    return defs
+__all__ = ["__getattr__"]

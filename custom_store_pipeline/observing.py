@@ -16,7 +16,6 @@ from custom_store_pipeline.config.driver_config import RunValues, redactor_of
 from custom_store_pipeline.config.loading import Entity, LoadedMapping
 from custom_store_pipeline.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
-from custom_store_pipeline.run_versions import forget_job
 from custom_store_pipeline.step_batches import Deed, each_done, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity
 from custom_store_pipeline.transfer.entity import Watch
@@ -82,7 +81,6 @@ def build_observation(
         required_resource_keys={source_key},
     )
     def observation(context: dg.OpExecutionContext) -> Iterator[dg.ObserveResult]:
-        forget_job()
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         redactor = redactor_of(mapping)
         run = RunValues(context.run.run_id, context.run.run_id)

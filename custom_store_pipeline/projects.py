@@ -44,6 +44,8 @@ class Projects:
             only running them fails, and fails with this reason.
         drivers: the drivers that the mappings name, by project and file name; those that cannot be found are not among
             them. Read once, so that all that is made of this projects folder agrees on their versions.
+        made_by_others: where only one project was read, the entities that mappings of the others make; read only if a
+            mapping has ``on_source_change``, because nothing else depends on them.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Projects:
     broken_files: tuple[BrokenFile, ...]
     driver_problems: tuple[Problem, ...]
     drivers: Mapping[tuple[str, str], FoundDriver]
+    made_by_others: Set[AssetPath]
 
     def driver(self, mapping: LoadedMapping, side: Side) -> DriverSource | None:
         """The driver file of one side of a mapping; None if it is not there."""
@@ -95,8 +98,13 @@ def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset(), pr
     )
     mappings = [mapping for file in files if not problems_by_path[file.path] for mapping in file.mappings]
     # The drivers of broken files are checked too: all problems are to be seen at once.
-    drivers = _check_drivers(folder, [mapping for file in files for mapping in file.mappings], made_elsewhere)
-    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), _found_drivers(folder, mappings))
+    everything = [mapping for file in files for mapping in file.mappings]
+    others: Set[AssetPath] = frozenset()
+    if project is not None and any(mapping.config.on_source_change for mapping in everything):
+        others = _made_by_others(folder, project)
+    drivers = _check_drivers(folder, everything, made_elsewhere | others)
+    found = _found_drivers(folder, mappings)
+    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), found, others)
 
 
 def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
@@ -110,6 +118,11 @@ def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
             yield mapping.problem(("from", "data_format", "type"), missing)
         for name, message in unknown_options(data_format.type, data_format.options).items():
             yield mapping.problem(("from", "data_format", name), message, at_key=True)
+
+
+def _made_by_others(folder: Path, project: str) -> Set[AssetPath]:
+    files = (file for file in load_mapping_files(folder) if file.project != project)
+    return {entity.target_key for file in files for mapping in file.mappings for entity in mapping.entities}
 
 
 def _driver_name(mapping: LoadedMapping, side: Side) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.reconstruct import ReconstructableJob  # there is no public way to its cache
 from dagster._core.events import EngineEventData  # there is no public way to report an event that belongs to a run only
 
 from custom_store_pipeline.config.loading import LoadedMapping
@@ -34,16 +33,6 @@ class StepVersion:
     def agrees_with(self, steps: Sequence[str]) -> bool:
         """Whether this step is the same among the steps that a run began with."""
         return [self.steps[self.number]] == list(steps[self.number :][:1])
-
-
-def forget_job() -> None:
-    """Makes Dagster ask for the definitions again for the next step that this process gets, in whatever run.
-
-    Workers of Dask and Celery live on when mappings and drivers are edited, and Dagster keeps the last run's job for
-    the next one of the same name (``ReconstructableJob.get_definition`` and the method beside it, in 1.13).
-    """
-    ReconstructableJob.get_definition.cache_clear()
-    ReconstructableJob.get_repository_definition.cache_clear()
 
 
 def step_versions(steps: Sequence[Sequence[str]]) -> list[StepVersion]:

@@ -24,7 +24,7 @@ def projects_dir() -> Path:
     if name:
         folder = Path(name).expanduser()
         if not folder.is_dir():
-            raise wrong(
+            raise setting_error(
                 "CUSTOM_STORE_PROJECTS_DIR",
                 f"'{name}' is not a folder; name the folder that holds <project_name>/mappings and "
                 "<project_name>/custom_store_driver",
@@ -34,7 +34,7 @@ def projects_dir() -> Path:
     for folder in (beside_checkout, Path.cwd() / "projects"):
         if folder.is_dir():
             return folder
-    raise wrong(
+    raise setting_error(
         "CUSTOM_STORE_PROJECTS_DIR",
         f"not set, and there is no folder 'projects' in {Path.cwd()}; set it to your projects folder",
     )
@@ -48,7 +48,7 @@ def executor() -> str:
     """
     name = os.environ.get("CUSTOM_STORE_EXECUTOR") or "in_process"
     if name not in EXECUTORS:
-        raise wrong(
+        raise setting_error(
             "CUSTOM_STORE_EXECUTOR",
             f"'{name}' is not one of {', '.join(EXECUTORS)}{did_you_mean(name, EXECUTORS)}",
         )
@@ -66,7 +66,7 @@ def executor_config() -> Path | None:
         return None
     path = Path(name).expanduser()
     if not path.is_file():
-        raise wrong("CUSTOM_STORE_EXECUTOR_CONFIG", f"'{name}' is not a file; name a YAML file")
+        raise setting_error("CUSTOM_STORE_EXECUTOR_CONFIG", f"'{name}' is not a file; name a YAML file")
     return path
 
 
@@ -85,7 +85,7 @@ def sensor_interval() -> int:
     """
     text = os.environ.get("CUSTOM_STORE_SENSOR_INTERVAL") or "30"
     if not text.isdecimal() or int(text) < 1:
-        raise wrong("CUSTOM_STORE_SENSOR_INTERVAL", f"'{text}' is not a whole number of seconds, 1 or more")
+        raise setting_error("CUSTOM_STORE_SENSOR_INTERVAL", f"'{text}' is not a whole number of seconds, 1 or more")
     return int(text)
 
 
@@ -104,7 +104,9 @@ def webserver_url() -> str | None:
     except ValueError:
         is_right = False
     if not is_right:  # the URL may hold a password, so it is not shown
-        raise wrong("CUSTOM_STORE_WEBSERVER_URL", "not the URL of a webserver; write it as http://localhost:3000")
+        raise setting_error(
+            "CUSTOM_STORE_WEBSERVER_URL", "not the URL of a webserver; write it as http://localhost:3000"
+        )
     return url
 
 
@@ -116,7 +118,7 @@ def observe_schedule() -> str:
     """
     text = os.environ.get("CUSTOM_STORE_OBSERVE_SCHEDULE") or "*/5 * * * *"
     if not croniter.is_valid(text) or len(text.split()) != 5:
-        raise wrong("CUSTOM_STORE_OBSERVE_SCHEDULE", f"'{text}' is not a cron string of five fields")
+        raise setting_error("CUSTOM_STORE_OBSERVE_SCHEDULE", f"'{text}' is not a cron string of five fields")
     return text
 
 
@@ -129,10 +131,12 @@ def changed_partitions() -> str:
     name = os.environ.get("CUSTOM_STORE_CHANGED_PARTITIONS") or CHANGED_PARTITIONS[0]
     if name not in CHANGED_PARTITIONS:
         near = did_you_mean(name, CHANGED_PARTITIONS)
-        raise wrong("CUSTOM_STORE_CHANGED_PARTITIONS", f"'{name}' is not one of {', '.join(CHANGED_PARTITIONS)}{near}")
+        raise setting_error(
+            "CUSTOM_STORE_CHANGED_PARTITIONS", f"'{name}' is not one of {', '.join(CHANGED_PARTITIONS)}{near}"
+        )
     return name
 
 
-def wrong(variable: str, message: str) -> ConfigurationError:
-    """The error that says so of an environment variable."""
+def setting_error(variable: str, message: str) -> ConfigurationError:
+    """The error of an environment variable that cannot be used."""
     return ConfigurationError([Problem("environment", 0, 0, variable, message)])

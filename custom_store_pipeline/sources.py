@@ -27,11 +27,15 @@ def build_sources(
         made: what something in the graph makes.
     """
     seen = set(made)
-    wanted = _observed_sources(mappings, made)
+    elsewhere = {dg.AssetKey(key) for key in projects.made_by_others}
+    wanted = _observed_sources(mappings, made | elsewhere)
     for mapping in mappings:
         entities = {dg.AssetKey(entity.source_key): entity for entity in mapping.entities}
         new = [key for key in entities if key not in seen]
         seen.update(new)
+        # What another location's runs make is not for this one to observe.
+        yield from (_external_asset(mapping, entities[key], is_observed=False) for key in new if key in elsewhere)
+        new = [key for key in new if key not in elsewhere]
         can_tell = bool(new) and _can_tell(mapping, projects, is_wanted=not wanted.isdisjoint(new))
         specs = [
             (entities[key], _external_asset(mapping, entities[key], is_observed=can_tell and key in wanted))

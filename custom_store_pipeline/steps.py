@@ -18,7 +18,7 @@ from custom_store_pipeline.metadata import metadata_of
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.results import PulledData
-from custom_store_pipeline.run_versions import StepVersion, forget_job, hold_version
+from custom_store_pipeline.run_versions import StepVersion, hold_version
 from custom_store_pipeline.step_batches import Deed, each_done, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity
 from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
@@ -69,18 +69,11 @@ def build_step(
         pool=mapping.config.pool,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        forget_job()
         hold_version(context, mapping, version)
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names
-        # dagster-dask forgets on its workers what was selected of a step (0.29); the run knows.
-        asked_for = context.run.asset_selection
-        entities = [
-            entity
-            for out, (entity, spec) in specs.items()
-            if out in selected and (not asked_for or spec.key in asked_for)
-        ]
+        entities = [entity for out, (entity, _) in specs.items() if out in selected]
         parts = [part for entity in entities for part in _parts(entity, mapping, context)]
         yield from _materialize(context, mapping, parts, source, target)
 

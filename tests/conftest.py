@@ -19,6 +19,7 @@ from custom_store_pipeline.definitions import build_definitions
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.source import digest_of, find_driver, read_sources
 from custom_store_pipeline.errors import DriverNotFoundError
+from custom_store_pipeline.kept import let_go
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -166,6 +167,7 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectsFolder:
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.delenv("DAGSTER_HOME")
     monkeypatch.delenv("CUSTOM_STORE_PROJECTS_DIR", raising=False)
+    let_go()  # of the definitions of another test's folder
     return ProjectsFolder(tmp_path)
 
 

@@ -168,8 +168,8 @@ def test_a_command_of_dagster_builds_the_definitions_once(shop: ProjectsFolder) 
 from dagster._cli import create_dagster_cli
 from custom_store_pipeline import definitions
 
-build, calls = definitions.build_definitions, []
-definitions.build_definitions = lambda *args, **more: calls.append("built") or build(*args, **more)
+load, calls = definitions.load_projects, []
+definitions.load_projects = lambda *args: calls.append("loaded") or load(*args)
 command = ["asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
 create_dagster_cli()(command, standalone_mode=False)
 print(calls)
@@ -183,7 +183,7 @@ print(calls)
         check=False,
     )
 
-    assert done.stdout.endswith("['built']\n"), done.stderr
+    assert done.stdout.endswith("['loaded']\n"), done.stderr
 
 
 def test_a_driver_is_read_once_however_many_mappings_name_it(

@@ -41,7 +41,7 @@ def test_every_engine_is_a_setting() -> None:
         ("k8s", "k8s"),
     ],
 )
-def test_each_is_dagsters_own(monkeypatch: pytest.MonkeyPatch, name: str, dagster_name: str) -> None:
+def test_each_has_its_name(monkeypatch: pytest.MonkeyPatch, name: str, dagster_name: str) -> None:
     assert chosen(monkeypatch, name).name == dagster_name
 
 
@@ -55,6 +55,11 @@ def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         "environment: CUSTOM_STORE_EXECUTOR: 'dask' needs an extra; "
         f"install it with: {sys.executable} -m pip install 'custom-store-pipeline[dask]'"
     )
+
+
+@pytest.mark.parametrize("cluster", ["existing: {address: 'tcp://scheduler:8786'}", "ssh: {hosts: [a, b]}"])
+def test_dask_has_the_clusters_of_dagster_dask(monkeypatch: pytest.MonkeyPatch, cluster: str) -> None:
+    assert chosen(monkeypatch, "dask", f"cluster: {{{cluster}}}")
 
 
 @pytest.mark.parametrize("config", ["max_concurrent: 3", "execution: {config: {max_concurrent: 3}}"])

@@ -7,7 +7,9 @@ import pytest
 
 from custom_store_pipeline import locations
 from custom_store_pipeline.errors import ConfigurationError
+from custom_store_pipeline.kept import let_go
 from custom_store_pipeline.project_files import ALL_PROJECTS, Scope, differences, in_scope, look
+from custom_store_pipeline.projects import load_projects
 from custom_store_pipeline.sensors import SENSOR_NAME
 from tests.conftest import SOURCE, ProjectsFolder, mapping
 
@@ -49,9 +51,29 @@ def test_lineage_goes_from_one_location_to_another(two: ProjectsFolder) -> None:
 
 def test_a_broken_project_leaves_the_others_alone(two: ProjectsFolder) -> None:
     two.mapping("mappings: [", name="items")
+    let_go()
 
     assert keys_made(locations.shop()) == {"shop/invalid/items"}
     assert keys_made(locations.reports()) == {"shop/copy/items"}
+
+
+def test_a_source_that_another_project_makes_needs_no_fingerprint(two: ProjectsFolder) -> None:
+    path = two.path / "reports/mappings/copies.yaml"
+    path.write_text(path.read_text() + "      on_source_change: true\n")
+
+    definitions = locations.reports()
+
+    assert definitions.get_repository_def().has_sensor_def("source_changes")
+    upstream = definitions.resolve_asset_graph().get(dg.AssetKey(["shop", "sqlite_store_driver", "items"]))
+    assert not upstream.is_observable
+    assert load_projects(two.path, project="reports").problems == []
+
+
+@pytest.mark.parametrize("name", ["annotations", "Callable", "dg", "definitions_of"])
+def test_a_project_may_have_any_name(two: ProjectsFolder, name: str) -> None:
+    two.mapping(BORROWING.replace("name: copy", f"name: {name}"), name="copies", project=name)
+
+    assert keys_made(getattr(locations, name)()) == {f"shop/{name}/items"}
 
 
 def test_no_such_project(two: ProjectsFolder) -> None:

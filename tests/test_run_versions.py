@@ -91,11 +91,17 @@ def test_a_step_of_another_version_stops_before_it_pushes(slow: ProjectsFolder, 
     ) in output
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("[e0", "[e0]\n#"), ("mappings:", "mappingz:")], ids=["the entities are gone", "it is broken"]
-)
-def test_a_step_that_is_not_there_any_more_stops_too(slow: ProjectsFolder, old: str, new: str) -> None:
-    exit_code, output, pushed = run_with_an_edit(slow, slow.path / "shop/mappings/slow.yaml", old, new, "multiprocess")
+REMOVALS = {
+    "the entities are gone": ("shop/mappings/slow.yaml", "[e0", "[e0]\n#"),
+    "the mapping is broken": ("shop/mappings/slow.yaml", "mappings:", "mappingz:"),
+}
+
+
+@pytest.mark.parametrize("edit", REMOVALS)
+def test_a_step_that_is_not_there_any_more_stops_too(slow: ProjectsFolder, edit: str) -> None:
+    path, old, new = REMOVALS[edit]
+
+    exit_code, output, pushed = run_with_an_edit(slow, slow.path / path, old, new, "multiprocess")
 
     assert exit_code == 1
     assert {line.split()[1] for line in pushed} == {"1"}
@@ -103,9 +109,9 @@ def test_a_step_that_is_not_there_any_more_stops_too(slow: ProjectsFolder, old: 
     assert "no AssetsDefinition objects supply these keys" in output  # Dagster's; nothing of ours runs by then
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("edit", EDITS | REMOVALS)
 def test_a_run_in_one_process_ends_on_the_version_that_it_began_with(slow: ProjectsFolder, edit: str) -> None:
-    path, old, new = EDITS[edit]
+    path, old, new = (EDITS | REMOVALS)[edit]
 
     exit_code, output, pushed = run_with_an_edit(slow, slow.path / path, old, new, "in_process")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -31,6 +32,7 @@ DRIVER = """
 
         def push_data(self, config, entity, df, deletes_df=None):
             path = Path(config["args"]["folder"]) / f"{entity}.json"
+            path.parent.mkdir(exist_ok=True)
             path.write_text(df.to_json(orient="records"))
             return {"process": os.getpid()}
 """
@@ -72,18 +74,40 @@ class Items:
         """Runs all entities, or some."""
         return self.projects.materialize_by_cli(self._selection(entities), **self.environment)
 
-    def materialize_and_kill(self, entity: str, kill: Callable[[int], None]) -> None:
-        """Runs all entities, and kills what has one of them in hand; goes on until the run has ended."""
-        hold = self.source / f"{entity}.hold"
-        hold.touch()
-        command = ["dagster", "asset", "materialize", "--select", "*", "-m", "custom_store_pipeline.definitions"]
-        root = self.projects.root
+    @contextlib.contextmanager
+    def held(self, entity: str) -> Iterator[None]:
+        """Whoever pulls the entity meanwhile waits until it is released."""
+        (self.source / f"{entity}.hold").touch()
+        try:
+            yield
+        finally:
+            self.release(entity)
+
+    def release(self, entity: str) -> None:
+        """Lets go on whoever waits in the pull of an entity."""
+        (self.source / f"{entity}.hold").unlink(missing_ok=True)
+
+    def holder_of(self, entity: str) -> int:
+        """The process that waits in the pull of an entity, as soon as there is one."""
+        path = self.source / f"{entity}.held"
+        wait_until(lambda: path.exists() and path.read_text(), 60)
+        return int(path.read_text())
+
+    @contextlib.contextmanager
+    def begun(self, *entities: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A run of all entities, or some, beside the test."""
+        select, root = self._selection(entities), self.projects.root
+        command = ["dagster", "asset", "materialize", "--select", select, "-m", "custom_store_pipeline.definitions"]
         with running(
             command, self.projects.home, self.projects.path, root / "run.log", root, **self.environment
         ) as run:
-            wait_until((self.source / f"{entity}.held").exists, 60)
-            kill(int((self.source / f"{entity}.held").read_text()))
-            hold.unlink()
+            yield run
+
+    def materialize_and_kill(self, entity: str, kill: Callable[[int], None]) -> None:
+        """Runs all entities, and kills what has one of them in hand; goes on until the run has ended."""
+        with self.held(entity), self.begun() as run:
+            kill(self.holder_of(entity))
+            self.release(entity)
             run.wait(120)
 
     def compare_with_one_process(self) -> None:

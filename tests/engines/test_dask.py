@@ -11,6 +11,16 @@ import pytest
 from tests.conftest import ProjectsFolder
 from tests.engines.items import Items
 from tests.engines.services import dask_cluster
+from tests.webserver import wait_until
+
+COPIES = """
+    mappings:
+      - mapping:
+          from:
+            store: {{file_name: files_store_driver, name: target, args: {{folder: {root}/target}}}}
+            entity: {{include: [e0]}}
+          to: {{file_name: files_store_driver, name: copy, args: {{folder: {root}/copy}}}}
+"""
 
 
 @pytest.fixture
@@ -25,6 +35,27 @@ def test_what_arrives_is_what_arrives_in_one_process(items: Items) -> None:
 
 def test_a_worker_dies(items: Items) -> None:
     items.survive(lambda pid: os.kill(pid, signal.SIGKILL))
+
+
+def test_two_runs_of_one_step_at_once_both_do_their_work(items: Items) -> None:
+    with items.held("e0"), items.begun("e0") as first, items.begun("e1") as second:
+        wait_until(lambda: "e1" in items.arrived, 60)
+        assert second.wait(60) == 0
+        items.release("e0")
+        assert first.wait(60) == 0
+
+    assert items.materialized().keys() == {"e0", "e1"}
+
+
+def test_what_reads_from_a_failed_step_is_not_run(items: Items) -> None:
+    items.projects.mapping(COPIES.format(root=items.projects.root), name="copies")
+    (items.source / "e0.json").unlink()
+    (items.target / "e0.json").write_text('[{"id":"old"}]')
+
+    done = items.projects.materialize_by_cli("*", **items.environment)
+
+    assert done.returncode == 1
+    assert not (items.projects.root / "copy/e0.json").exists(), done.stderr
 
 
 def test_workers_that_live_on_see_a_mapping_that_was_edited(items: Items) -> None:

@@ -1,0 +1,136 @@
+"""Steps on a Dask cluster, by Dagster's executor for steps that run elsewhere, which its k8s executor is, too.
+
+dagster-dask (0.29) has another one, which loses work: it names tasks by job and step, so that a cluster takes a step
+of two runs for one task and does it for one of them; it runs steps although those that they read from failed; it drops
+what was selected of a step; and it knows no pools.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster import _check as check
+from dagster._cli.api import _execute_step_command_body  # what `dagster api execute_step` does, without its process
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.stats import StepEventStatus
+from dagster._core.executor.step_delegating import (
+    CheckStepHealthResult,
+    StepDelegatingExecutor,
+    StepHandler,
+    StepHandlerContext,
+)
+from dagster._grpc.types import ExecuteStepArgs
+from dagster_shared.serdes import deserialize_value, serialize_value
+from distributed import Client, Future
+
+from custom_store_pipeline.kept import let_go
+
+# Where a cluster of one's own is made for each run; names and options as with dagster-dask.
+_CLUSTERS = {
+    "local": ("distributed", "LocalCluster"),
+    "ssh": ("distributed", "SSHCluster"),
+    "yarn": ("dask_yarn", "YarnCluster"),
+    "kube": ("dask_kubernetes", "KubeCluster"),
+    "pbs": ("dask_jobqueue", "PBSCluster"),
+    "moab": ("dask_jobqueue", "MoabCluster"),
+    "sge": ("dask_jobqueue", "SGECluster"),
+    "lsf": ("dask_jobqueue", "LSFCluster"),
+    "slurm": ("dask_jobqueue", "SLURMCluster"),
+    "oar": ("dask_jobqueue", "OARCluster"),
+}
+
+_SECONDS_BETWEEN_CHECKS = 2  # of what this process knows already; it asks nobody
+
+
+@dg.executor(
+    name="dask",
+    config_schema={
+        "cluster": dg.Field(
+            dg.Selector({"existing": {"address": dg.StringSource}, **{name: dg.Permissive() for name in _CLUSTERS}}),
+            default_value={"local": {}},
+        )
+    },
+    requirements=dg.multiple_process_executor_requirements(),
+)
+def dask_executor(init_context: dg.InitExecutorContext) -> dg.Executor:
+    """Each step is a task of Dask's; ``cluster`` says where, by default on this machine."""
+    config: Mapping[str, Any] = init_context.executor_config
+    ((kind, options),) = config["cluster"].items()
+    return StepDelegatingExecutor(
+        DaskSteps(kind, options),
+        retries=RetryMode.ENABLED,
+        check_step_health_interval_seconds=_SECONDS_BETWEEN_CHECKS,
+    )
+
+
+class DaskSteps(StepHandler):
+    """What Dagster asks of a place for steps.
+
+    Args:
+        kind: the key under ``cluster``.
+        options: what stands below it.
+    """
+
+    def __init__(self, kind: str, options: Mapping[str, Any]) -> None:
+        self._kind = kind
+        self._options = options
+        self._tasks: dict[str, Future[Any]] = {}
+
+    @property
+    def name(self) -> str:
+        """How events call it."""
+        return "Dask"
+
+    @functools.cached_property
+    def _client(self) -> Client:
+        """It ends with the run's process, and with it a cluster that was made for the run."""
+        if self._kind == "existing":
+            return Client(self._options["address"])
+        module, name = _CLUSTERS[self._kind]
+        # Dagster's steps are not made for threads of one process.
+        of_its_own = {"threads_per_worker": 1} if self._kind == "local" else {}
+        return Client(getattr(importlib.import_module(module), name)(**of_its_own, **self._options))
+
+    def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
+        """Hands the step to the cluster, under a name that no other run's and no other attempt's step has."""
+        args, step = step_handler_context.execute_step_args, _step(step_handler_context)
+        attempt = args.known_state.get_retry_state().get_attempt_count(step) if args.known_state else 0
+        key = f"{args.run_id}.{step}.{attempt}"
+        self._tasks[step] = self._client.submit(execute_step, serialize_value(args), key=key)
+        yield from ()
+
+    def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
+        """Whether Dask still has the step; a worker that dies is its own business: another one gets the step."""
+        task = self._tasks[_step(step_handler_context)]
+        if task.status in ("pending", "finished"):
+            return CheckStepHealthResult.healthy()
+        reason = repr(task.exception()) if task.status == "error" else f"Dask says that its task is {task.status}"
+        return CheckStepHealthResult.unhealthy(reason)
+
+    def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
+        """Takes the step back if it has not begun; Dask cannot stop one that has."""
+        self._tasks[_step(step_handler_context)].cancel()
+        yield from ()
+
+
+def _step(context: StepHandlerContext) -> str:
+    (step,) = context.execute_step_args.step_keys_to_execute or ()
+    return step
+
+
+def execute_step(packed: str) -> None:
+    """What a worker does: one step, with what lies on the disk now. Its events go to Dagster's storage."""
+    let_go()
+    args = deserialize_value(packed, ExecuteStepArgs)
+    with dg.DagsterInstance.from_ref(check.not_none(args.instance_ref)) as instance:
+        # Dask gives the task of a worker that died to another one, even if the step had ended just before.
+        done = instance.get_run_step_stats(args.run_id, args.step_keys_to_execute)
+        if any(step.status == StepEventStatus.SUCCESS for step in done):
+            return
+        run = check.not_none(instance.get_run_by_id(args.run_id))
+        for _ in _execute_step_command_body(args, instance, run):
+            pass
