@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +66,8 @@ def build_definitions(
 def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | None, files: Files) -> dg.Definitions:
     if project is not None:
         _check_project(folder, project)
+    if "dagster_celery" in sys.modules:
+        importlib.import_module("custom_store_pipeline.celery_workers")
     keys = {key for asset in assets for key in asset.keys}
     made_elsewhere = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}
     projects = load_projects(folder, made_elsewhere, project)

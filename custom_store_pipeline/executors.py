@@ -50,7 +50,7 @@ ENGINES: dict[str, Engine] = {
         defaults={"start_method": {"forkserver": {"preload_modules": list(_PRELOADED)}}},
     ),
     "dask": Engine("custom_store_pipeline.dask_steps", "dask_executor", "distributed", "dask"),
-    "celery": Engine("custom_store_pipeline.celery_steps", "celery_executor", "dagster_celery", "celery"),
+    "celery": Engine("dagster_celery", "celery_executor", "dagster_celery", "celery"),
     "k8s": Engine("dagster_k8s", "k8s_job_executor", "dagster_k8s", "k8s"),
 }
 

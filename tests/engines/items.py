@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -103,13 +105,6 @@ class Items:
         ) as run:
             yield run
 
-    def materialize_and_kill(self, entity: str, kill: Callable[[int], None]) -> None:
-        """Runs all entities, and kills what has one of them in hand; goes on until the run has ended."""
-        with self.held(entity), self.begun() as run:
-            kill(self.holder_of(entity))
-            self.release(entity)
-            run.wait(120)
-
     def compare_with_one_process(self) -> None:
         """One entity fails; all else is as if it had run in one process, but that several processes did it."""
         (self.source / "e13.json").unlink()
@@ -126,16 +121,39 @@ class Items:
         assert there == self.arrived == self.expected
         assert by.keys() == self.materialized().keys() == set(ENTITIES) - {"e13"}
 
-    def survive(self, kill: Callable[[int], None]) -> None:
-        """What has an entity in hand dies; what is missing then is run again, and nothing is lost."""
-        self.materialize_and_kill("e20", kill)
+    def survive(self, *, another_takes_over: bool) -> None:
+        """The process that has an entity in hand is killed; what is missing then is run again, and nothing is lost.
 
-        there = self.materialized()
-        if missing := [name for name in ENTITIES if name not in there]:
+        Args:
+            another_takes_over: whether the engine gives its step to another process within the same run.
+        """
+        with self.held("e20"), self.begun() as run:
+            killed = self.holder_of("e20")
+            os.kill(killed, signal.SIGKILL)
+            self.release("e20")
+            exit_code = run.wait(120)
+
+        missing = set(ENTITIES) - self.materialized().keys()
+        assert ("e20" not in missing) == another_takes_over
+        assert (exit_code == 0) == (not missing)
+        if missing:
             again = self.materialize(*missing)
             assert again.returncode == 0, again.stderr
         assert self.arrived == self.expected
-        assert self.materialized().keys() == set(ENTITIES)
+        by = self.materialized()
+        assert by.keys() == set(ENTITIES)
+        assert by["e20"] != killed
+
+    def notice_edits(self) -> None:
+        """A mapping is edited between two runs; workers that live on run the second one as it is then."""
+        assert self.materialize("e0", "e7").returncode == 0
+        (self.source / "new.json").write_text('[{"id":1}]')
+        self.edit("e39", "e39, new")
+
+        done = self.materialize("new", "e7")
+
+        assert done.returncode == 0, done.stderr
+        assert self.arrived.keys() == {"e0", "e7", "new"}
 
     def _selection(self, entities: tuple[str, ...]) -> str:
         return " or ".join(f'key:"shop/target/{name}"' for name in entities) or "*"

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from distributed import Client
+
 from tests.conftest import ProjectsFolder
 from tests.webserver import free_port, running, wait_until
 
@@ -27,6 +30,13 @@ execution:
 """
 
 
+def require(found: object, program: str) -> None:
+    """Skips the test on a machine without a program that .ci/run installs; in CI it has to be there."""
+    if not found:
+        assert "CI" not in os.environ, f"{program} is not installed, though .ci/run should have done it"
+        pytest.skip(f"{program} is not installed; .ci/run installs it")
+
+
 @contextlib.contextmanager
 def dask_cluster(projects: ProjectsFolder) -> Iterator[Path]:
     """A scheduler and two workers, each a process of its own; yields the executor's config as a file."""
@@ -39,6 +49,8 @@ def dask_cluster(projects: ProjectsFolder) -> Iterator[Path]:
         running(scheduler, *where, log, projects.root),
         running(worker, *where, log, projects.root),
     ):
+        with Client(address, timeout=30) as client:
+            client.wait_for_workers(2, timeout=30)
         config = projects.root / "dask.yaml"
         config.write_text(f"cluster: {{existing: {{address: {address!r}}}}}\n")
         yield config
@@ -47,6 +59,7 @@ def dask_cluster(projects: ProjectsFolder) -> Iterator[Path]:
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """A server that keeps everything in memory; yields its URL."""
+    require(shutil.which("redis-server"), "redis-server")
     port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
@@ -78,7 +91,9 @@ def celery_workers(projects: ProjectsFolder) -> Iterator[Path]:
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[int]:
     """A server with the user `dagster`; yields its port."""
-    bin_folder = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    servers = {int(path.parts[-3]): path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")}
+    require(servers, "PostgreSQL")
+    bin_folder = servers[max(servers)]
     # It refuses to run as root, as which CI runs.
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     data = folder / "postgres"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,8 +13,6 @@ from tests.engines.services import celery_workers
 
 @pytest.fixture
 def items(projects: ProjectsFolder) -> Iterator[Items]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed; .ci/run installs it")  # so it is not skipped in CI
     items = Items(projects, CUSTOM_STORE_EXECUTOR="celery")
     with celery_workers(projects) as config:
         items.environment["CUSTOM_STORE_EXECUTOR_CONFIG"] = str(config)
@@ -29,4 +24,8 @@ def test_what_arrives_is_what_arrives_in_one_process(items: Items) -> None:
 
 
 def test_a_worker_dies(items: Items) -> None:
-    items.survive(lambda pid: os.kill(pid, signal.SIGKILL))
+    items.survive(another_takes_over=True)
+
+
+def test_workers_that_live_on_see_a_mapping_that_was_edited(items: Items) -> None:
+    items.notice_edits()

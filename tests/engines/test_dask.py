@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -34,7 +32,7 @@ def test_what_arrives_is_what_arrives_in_one_process(items: Items) -> None:
 
 
 def test_a_worker_dies(items: Items) -> None:
-    items.survive(lambda pid: os.kill(pid, signal.SIGKILL))
+    items.survive(another_takes_over=True)
 
 
 def test_two_runs_of_one_step_at_once_both_do_their_work(items: Items) -> None:
@@ -59,11 +57,4 @@ def test_what_reads_from_a_failed_step_is_not_run(items: Items) -> None:
 
 
 def test_workers_that_live_on_see_a_mapping_that_was_edited(items: Items) -> None:
-    assert items.materialize("e0", "e7").returncode == 0
-    (items.source / "new.json").write_text('[{"id":1}]')
-    items.edit("e39", "e39, new")
-
-    done = items.materialize("new", "e7")
-
-    assert done.returncode == 0, done.stderr
-    assert items.arrived.keys() == {"e0", "e7", "new"}
+    items.notice_edits()

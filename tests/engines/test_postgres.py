@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -30,8 +27,6 @@ storage:
 
 @pytest.fixture
 def items(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Items]:
-    if not Path("/usr/lib/postgresql").exists():
-        pytest.skip("PostgreSQL is not installed; .ci/run installs it")  # so it is not skipped in CI
     with postgres(projects.root) as port:
         monkeypatch.setenv("PASSWORD_OF_DAGSTER", "secret of dagster")
         (projects.home / "dagster.yaml").write_text(STORAGE.format(port=port))
@@ -43,4 +38,4 @@ def test_what_arrives_is_what_arrives_in_one_process(items: Items) -> None:
 
 
 def test_the_process_of_a_step_dies(items: Items) -> None:
-    items.survive(lambda pid: os.kill(pid, signal.SIGKILL))
+    items.survive(another_takes_over=False)

@@ -1,15 +1,16 @@
-"""Steps on Celery's workers: dagster-celery's executor, and workers that see what was edited since their last step."""
+"""Importing this makes a worker of Celery see what was edited since its last step.
+
+It is imported where definitions are built in a process that has dagster-celery, whatever the environment says of the
+executor: a worker need not have the settings of the run.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from celery.signals import task_prerun
-from dagster_celery import celery_executor
 
 from custom_store_pipeline.kept import let_go
-
-__all__ = ["celery_executor"]
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
