@@ -52,14 +52,19 @@ def test_dagster_takes_the_instances_config() -> None:
     checked, _ = dagster_instance_config(str(DEPLOY))
 
     assert checked["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+    assert content("helm/values.yaml")["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
 
 
-def test_the_image_is_made_of_what_is_there_and_pinned() -> None:
-    dockerfile = (DEPLOY / "Dockerfile").read_text()
+@pytest.mark.parametrize("name", ["Dockerfile", "helm/Dockerfile"])
+def test_an_image_is_made_of_what_is_there(name: str) -> None:
+    dockerfile = (DEPLOY / name).read_text()
     copied = [name for line in re.findall(r"^COPY (.*)$", dockerfile, re.MULTILINE) for name in line.split()[:-1]]
     assert [name for name in copied if not (CHECKOUT / name).exists()] == []
     assert {f"!{name}" for name in copied} <= set((CHECKOUT / ".dockerignore").read_text().splitlines())
 
+
+def test_the_image_is_pinned() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
     (wanted,) = re.findall(r"--constraint constraints.txt '\.\[(.*)\]'", dockerfile)
     extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     packages = {re.match(r"[\w-]+", line)[0] for extra in wanted.split(",") for line in extras[extra]}

@@ -95,6 +95,11 @@ class Items:
         wait_until(lambda: path.exists() and path.read_text(), 60)
         return int(path.read_text())
 
+    @property
+    def in_hand(self) -> list[str]:
+        """The entities that somebody waits in the pull of, or has waited."""
+        return [path.stem for path in self.source.glob("*.held")]
+
     @contextlib.contextmanager
     def begun(self, *entities: str) -> Iterator[subprocess.Popen[bytes]]:
         """A run of all entities, or some, beside the test."""

@@ -14,20 +14,11 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from tests.conftest import ProjectsFolder
+from tests.conftest import CHECKOUT, ProjectsFolder
 from tests.webserver import free_port, running, wait_until
 
-# The same file for the run and for the workers. What is not acknowledged before it is done is done by another worker if
-# the first one dies; Redis notices that after the visibility timeout.
-CELERY_CONFIG = """
-execution:
-  config:
-    broker: {redis}/0
-    backend: {redis}/1
-    config_source:
-      task_acks_late: true
-      task_reject_on_worker_lost: true
-"""
+# What is shipped is what is tested.
+CELERY_CONFIG = CHECKOUT / "deploy/celery.yaml"
 
 
 def require(found: object, program: str) -> None:
@@ -74,7 +65,7 @@ def celery_workers(projects: ProjectsFolder) -> Iterator[Path]:
     """Redis, and two workers that take one step at a time; yields the file that the run needs too."""
     with redis(projects.root) as url, contextlib.ExitStack() as workers:
         config = projects.root / "celery.yaml"
-        config.write_text(CELERY_CONFIG.format(redis=url))
+        config.write_text(CELERY_CONFIG.read_text().replace("redis://redis:6379", url))
         log = projects.root / "celery.log"
         for name in ("one", "two"):
             command = ["dagster-celery", "worker", "start", "-A", "dagster_celery.app", "-y", str(config), "-n", name]
@@ -103,7 +94,8 @@ def postgres(folder: Path) -> Iterator[int]:
     if user:
         shutil.chown(data, "postgres")
         for path in (folder, *folder.parents):
-            path.chmod(path.stat().st_mode | 0o011)
+            if not path.stat().st_mode & 0o001:
+                path.chmod(path.stat().st_mode | 0o011)
         password.chmod(0o644)
     port = free_port()
     init = [bin_folder / "initdb", "-D", data, "-U", "dagster", "--auth=scram-sha-256", f"--pwfile={password}", "-N"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 
 from tests.conftest import ProjectsFolder
@@ -54,6 +56,23 @@ def test_what_reads_from_a_failed_step_is_not_run(items: Items) -> None:
 
     assert done.returncode == 1
     assert not (items.projects.root / "copy/e0.json").exists(), done.stderr
+
+
+def test_a_pool_holds_on_all_workers(items: Items) -> None:
+    items.edit("entities_per_step: 5", "entities_per_step: 5\n      pool: narrow")
+    with dg.DagsterInstance.from_config(str(items.projects.home)) as instance:
+        instance.event_log_storage.set_concurrency_slots("narrow", 1)
+
+    with items.held("e0"), items.held("e5"), items.begun("e0", "e5") as run:
+        wait_until(lambda: items.in_hand, 60)
+        (first,) = items.in_hand
+        (other,) = {"e0", "e5"} - {first}
+        time.sleep(3)  # time enough for the other step to begin, if it could
+        assert items.in_hand == [first]
+        items.release(first)
+        items.holder_of(other)
+        items.release(other)
+        assert run.wait(60) == 0
 
 
 def test_workers_that_live_on_see_a_mapping_that_was_edited(items: Items) -> None:
