@@ -7,6 +7,7 @@ what was selected of a step; and it knows no pools.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import Any
 import dagster as dg
 from dagster import _check as check
 from dagster._cli.api import _execute_step_command_body  # what `dagster api execute_step` does, without its process
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.stats import StepEventStatus
 from dagster._core.executor.step_delegating import (
@@ -28,6 +31,7 @@ from dagster_shared.serdes import deserialize_value, serialize_value
 from distributed import Client, Future
 
 from custom_store_pipeline.kept import let_go
+from custom_store_pipeline.settings import setting_error
 
 # Where a cluster of one's own is made for each run; names and options as with dagster-dask.
 _CLUSTERS = {
@@ -60,11 +64,20 @@ def dask_executor(init_context: dg.InitExecutorContext) -> dg.Executor:
     """Each step is a task of Dask's; ``cluster`` says where, by default on this machine."""
     config: Mapping[str, Any] = init_context.executor_config
     ((kind, options),) = config["cluster"].items()
-    return StepDelegatingExecutor(
-        DaskSteps(kind, options),
-        retries=RetryMode.ENABLED,
-        check_step_health_interval_seconds=_SECONDS_BETWEEN_CHECKS,
-    )
+    return DaskExecutor(DaskSteps(kind, options))
+
+
+class DaskExecutor(StepDelegatingExecutor):
+    """Dagster's executor, which lets go of the cluster when a run has ended."""
+
+    def __init__(self, steps: DaskSteps) -> None:
+        super().__init__(steps, retries=RetryMode.ENABLED, check_step_health_interval_seconds=_SECONDS_BETWEEN_CHECKS)
+        self._steps = steps
+
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[Any]:
+        """Runs the steps of a run."""
+        with contextlib.closing(self._steps):
+            yield from super().execute(plan_context, execution_plan)
 
 
 class DaskSteps(StepHandler):
@@ -87,13 +100,20 @@ class DaskSteps(StepHandler):
 
     @functools.cached_property
     def _client(self) -> Client:
-        """It ends with the run's process, and with it a cluster that was made for the run."""
         if self._kind == "existing":
-            return Client(self._options["address"])
+            return _client_of(self._options["address"])
         module, name = _CLUSTERS[self._kind]
         # Dagster's steps are not made for threads of one process.
-        of_its_own = {"threads_per_worker": 1} if self._kind == "local" else {}
-        return Client(getattr(importlib.import_module(module), name)(**of_its_own, **self._options))
+        defaults = {"threads_per_worker": 1} if self._kind == "local" else {}
+        return Client(getattr(importlib.import_module(module), name)(**{**defaults, **self._options}))
+
+    def close(self) -> None:
+        """Leaves the cluster, and ends it if it was made for the run."""
+        if "_client" in vars(self):
+            cluster = self._client.cluster
+            self._client.close()
+            if cluster is not None:
+                cluster.close()
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
         """Hands the step to the cluster, under a name that no other run's and no other attempt's step has."""
@@ -117,6 +137,14 @@ class DaskSteps(StepHandler):
         yield from ()
 
 
+def _client_of(address: str) -> Client:
+    try:
+        return Client(address)
+    except OSError as error:
+        message = f"no Dask scheduler answers at {address} ({error}); start one, or correct the address"
+        raise setting_error("CUSTOM_STORE_EXECUTOR_CONFIG", message) from None
+
+
 def _step(context: StepHandlerContext) -> str:
     (step,) = context.execute_step_args.step_keys_to_execute or ()
     return step
@@ -128,8 +156,8 @@ def execute_step(packed: str) -> None:
     args = deserialize_value(packed, ExecuteStepArgs)
     with dg.DagsterInstance.from_ref(check.not_none(args.instance_ref)) as instance:
         # Dask gives the task of a worker that died to another one, even if the step had ended just before.
-        done = instance.get_run_step_stats(args.run_id, args.step_keys_to_execute)
-        if any(step.status == StepEventStatus.SUCCESS for step in done):
+        steps = instance.get_run_step_stats(args.run_id, args.step_keys_to_execute)
+        if any(step.status in (StepEventStatus.SUCCESS, StepEventStatus.FAILURE) for step in steps):
             return
         run = check.not_none(instance.get_run_by_id(args.run_id))
         for _ in _execute_step_command_body(args, instance, run):

@@ -66,7 +66,7 @@ def build_definitions(
 def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | None, files: Files) -> dg.Definitions:
     if project is not None:
         _check_project(folder, project)
-    if "dagster_celery" in sys.modules:
+    if "dagster_celery" in sys.modules:  # this may be a worker, whatever its environment says of the executor
         importlib.import_module("custom_store_pipeline.celery_workers")
     keys = {key for asset in assets for key in asset.keys}
     made_elsewhere = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}

@@ -77,3 +77,31 @@ def test_a_pool_holds_on_all_workers(items: Items) -> None:
 
 def test_workers_that_live_on_see_a_mapping_that_was_edited(items: Items) -> None:
     items.notice_edits()
+
+
+def test_without_a_config_a_cluster_is_made_for_the_run(projects: ProjectsFolder) -> None:
+    items = Items(projects, CUSTOM_STORE_EXECUTOR="dask")
+
+    done = items.materialize("e0", "e39")
+
+    assert done.returncode == 0, done.stderr
+    assert items.arrived.keys() == {"e0", "e39"}
+    assert "WARNING" not in done.stderr
+
+
+def test_a_scheduler_that_does_not_answer(projects: ProjectsFolder) -> None:
+    (projects.root / "dask.yaml").write_text("cluster: {existing: {address: 'tcp://127.0.0.1:1'}}")
+    items = Items(
+        projects,
+        CUSTOM_STORE_EXECUTOR="dask",
+        CUSTOM_STORE_EXECUTOR_CONFIG=str(projects.root / "dask.yaml"),
+        DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s",
+    )
+
+    done = items.materialize("e0")
+
+    assert done.returncode == 1
+    assert (
+        "environment: CUSTOM_STORE_EXECUTOR_CONFIG: no Dask scheduler answers at tcp://127.0.0.1:1 (Timed out trying "
+        "to connect to tcp://127.0.0.1:1 after 1 s); start one, or correct the address"
+    ) in done.stderr
