@@ -46,6 +46,11 @@ class Scope:
     project: str | None = None
     borrowed: frozenset[str] = frozenset()
 
+    def holds(self, path: Path) -> bool:
+        """Whether a file, or a folder of mappings or drivers, matters; its path counts from the projects folder."""
+        project, kind = path.parts[:2]
+        return self.project in (None, project) or (kind == DRIVER_FOLDER and project in self.borrowed)
+
 
 ALL_PROJECTS = Scope()
 
@@ -69,7 +74,7 @@ def look(projects_dir: Path, before: Files | None = None, scope: Scope = ALL_PRO
 
 def in_scope(files: Files, projects_dir: Path, scope: Scope) -> dict[Path, FileState]:
     """Those of the files that :func:`look` would look at within a scope."""
-    return {path: files[path] for path in _files(projects_dir, scope) if path in files}
+    return {path: state for path, state in files.items() if scope.holds(path.relative_to(projects_dir))}
 
 
 def differences(before: Files, after: Files) -> list[str]:
@@ -102,9 +107,8 @@ def _files(projects_dir: Path, scope: Scope) -> Iterator[Path]:
     for _, path in mapping_files(projects_dir, scope.project):
         yield path
     for folder in sorted(projects_dir.glob(f"*/{DRIVER_FOLDER}")):
-        if scope.project is not None and folder.parent.name not in (scope.project, *scope.borrowed):
-            continue
-        yield from sorted(path for path in folder.rglob("*.py") if path.is_file())
+        if scope.holds(folder.relative_to(projects_dir)):
+            yield from sorted(path for path in folder.rglob("*.py") if path.is_file())
 
 
 def _state(path: Path, before: FileState | None) -> FileState:
