@@ -11,21 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from distributed import Client
 
-from tests.conftest import CHECKOUT, ProjectsFolder
+from tests.conftest import CHECKOUT, ProjectsFolder, require
 from tests.webserver import free_port, running, wait_until
 
 # What is shipped is what is tested.
 CELERY_CONFIG = CHECKOUT / "deploy/celery.yaml"
-
-
-def require(found: object, program: str) -> None:
-    """Skips the test on a machine without a program that .ci/run installs; in CI it has to be there."""
-    if not found:
-        assert "CI" not in os.environ, f"{program} is not installed, though .ci/run should have done it"
-        pytest.skip(f"{program} is not installed; .ci/run installs it")
 
 
 @contextlib.contextmanager
@@ -50,7 +42,7 @@ def dask_cluster(projects: ProjectsFolder) -> Iterator[Path]:
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """A server that keeps everything in memory; yields its URL."""
-    require(shutil.which("redis-server"), "redis-server")
+    require(shutil.which("redis-server"), "redis-server, which .ci/run installs")
     port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
@@ -83,7 +75,7 @@ def celery_workers(projects: ProjectsFolder) -> Iterator[Path]:
 def postgres(folder: Path) -> Iterator[int]:
     """A server with the user `dagster`; yields its port."""
     servers = {int(path.parts[-3]): path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")}
-    require(servers, "PostgreSQL")
+    require(servers, "PostgreSQL, which .ci/run installs")
     bin_folder = servers[max(servers)]
     # It refuses to run as root, as which CI runs.
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.conftest import CHECKOUT
+from tests.conftest import CHECKOUT, require
 
 CHROMIUM = shutil.which("chromium")
 IMAGES = CHECKOUT / "docs/images"
@@ -18,9 +18,7 @@ IMAGES = CHECKOUT / "docs/images"
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    # CI installs chromium and runs these tests; elsewhere a machine without it must not fail.
-    if not CHROMIUM and not os.environ.get("CI"):
-        pytest.skip("needs chromium (apt-get install chromium)")
+    require(CHROMIUM, "chromium, which .ci/run installs")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
