@@ -93,7 +93,7 @@ def selection(load: str) -> str:
 
 def main() -> None:
     """Prints the table."""
-    print("| engine, two workers | 200 entities × 100 ms, 8 steps | 8 entities × 4 s of CPU | time per step, of 40 |")
+    print("| engine, two workers | 200 entities × 100 ms, 8 steps | 8 entities × 4 s of CPU | overhead per step |")
     print("| --- | --- | --- | --- |")
     for name in ("in_process", "multiprocess", "dask", "celery"):
         found = measured(name)

@@ -62,4 +62,4 @@ class Spool:
         """
         self._file.flush()
         self._file.seek(0)
-        return (pickle.load(self._file) for _ in range(self._count))  # noqa: S301  # see above
+        return (pickle.load(self._file) for _ in range(self._count))  # noqa: S301  # nobody else can write into it
