@@ -23,6 +23,7 @@
     │   ├── UnusableKeysError             primary keys are missing, null or double
     │   ├── TooManyDeletesError           more would be deleted than max_delete_fraction allows
     │   └── StateStorageError             CUSTOM_STORE_STATE_URL or the disk cannot be read or written
+    │       └── DamagedSnapshotError      a key snapshot is there, but cannot be read
     ├── MappingChangedError               a mapping changed while a run of it was at work
     ├── SensorError                       the sensor on config changes cannot do its work
     │   ├── CursorError                   its cursor is not one of its own
@@ -39,6 +40,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class CustomStoreError(Exception):
@@ -168,6 +170,16 @@ class TooManyDeletesError(StateError):
 
 class StateStorageError(StateError):
     """``CUSTOM_STORE_STATE_URL``, or the disk, cannot be read or written."""
+
+
+class DamagedSnapshotError(StateStorageError):
+    """A key snapshot is there, but is not what was written; ``path`` is its local file."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        """Keeps the path beside the message."""
+        super().__init__(f"{path} is damaged ({reason})")
+        self.path = path
+        self.reason = reason
 
 
 class MappingChangedError(CustomStoreError):

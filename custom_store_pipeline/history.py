@@ -6,77 +6,46 @@ storage is, and gone when the asset is wiped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
 from custom_store_pipeline.config.loading import AssetPath
-from custom_store_pipeline.errors import StateError
-from custom_store_pipeline.state.remembered import Remembered
-from custom_store_pipeline.state.surroundings import RunStatus
+from custom_store_pipeline.state.pushes import PushRecord
+from custom_store_pipeline.state.starting_point import Recalled, StoredState, starting_point
+from custom_store_pipeline.state.surroundings import Outcome
 
 STATE = "custom_store/state"
 _FORGOTTEN = "custom_store/state_forgotten"
 _PAGE = 100
+# Runs are stamped by the database, events by the machine that runs the step.
+_CLOCKS_DIFFER = 86_400.0
 
 
-@dataclass(frozen=True)
-class Recalled:
-    """What was found.
-
-    Attributes:
-        remembered: what the next run starts from; None for nothing.
-        position: where it was found in the event log: changes with each successful push and each forgetting.
-        starts_from: the position of the state that the next run starts from; an earlier one after runs that overlapped.
-        run_id: the run that pushed, or that forgot by hand (then empty).
-        when: when it was stored, in UTC; None for nothing.
-        overlapped: two runs of the entity were at work at once, so that the next one starts where the earlier of them
-            started.
-    """
-
-    remembered: Remembered | None = None
-    position: int = 0
-    starts_from: int = 0
-    run_id: str = ""
-    when: datetime | None = None
-    overlapped: bool = False
-
-
-def recall(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) -> Recalled:
+def recall(
+    instance: dg.DagsterInstance, key: AssetPath, partition: str | None, failed: Sequence[PushRecord] = ()
+) -> Recalled:
     """What is remembered of an entity or a partition of it.
 
     Materialisations that carry no state (reported in the UI, say) are looked past.
 
+    Args:
+        instance: Dagster's instance.
+        key: the entity's asset key.
+        partition: its partition, or None.
+        failed: its pushes that have ended, and of which no state was stored.
+
     Raises:
         StateError: a newer version of this package wrote it.
     """
-    states = _states(instance, dg.AssetKey(key), partition)
-    latest = next(states, None)
-    # What a run remembered that was at work while all was forgotten does not count either.
-    since = latest.begun_after if latest else 0
-    forgotten = _forgotten_at(instance, dg.AssetKey(key), partition, since)
-    if latest is None or forgotten:
-        position = max(forgotten, latest.position if latest else 0)
-        return Recalled(position=position, starts_from=position)
-    # Runs that began before the latest one had pushed, and that pushed before it was stored: which of them wrote a row
-    # last cannot be known, so the next run takes up where the earliest of them did.
-    began = since
-    overlapped = False
-    before = Remembered()
-    for earlier in states:
-        if earlier.position <= began:
-            before = earlier.decoded() if earlier.position == began else before
-            break
-        overlapped = True
-        began = min(began, earlier.begun_after)
-    remembered, starts_from = latest.decoded(), latest.position
-    if overlapped:
-        remembered = replace(remembered, watermarks=before.watermarks, driver_state=before.driver_state)
-        starts_from = began
-    return Recalled(remembered, latest.position, starts_from, latest.run_id, latest.when, overlapped)
+    asset = dg.AssetKey(key)
+    return starting_point(
+        _states(instance, asset, partition),
+        lambda after: _forgotten_at(instance, asset, partition, after),
+        last_wipe(instance, key),
+        failed,
+    )
 
 
 def last_wipe(instance: dg.DagsterInstance, key: AssetPath) -> float:
@@ -98,53 +67,68 @@ def forget(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) 
     )
 
 
-def run_status(instance: dg.DagsterInstance, run_id: str) -> RunStatus:
-    """How a run is, as far as this instance knows; a process that was killed leaves it ``running``."""
-    run = instance.get_run_by_id(run_id)
-    if run is None or (run.is_finished and not run.is_success):
+def outcome_of(instance: dg.DagsterInstance, key: AssetPath, partition: str | None, run_id: str) -> Outcome:
+    """What became of an entity, or a partition of it, in a run; judged by the entity, not by the run's status.
+
+    ``running`` also if the run's process was killed, as long as Dagster does not know of it; ``ended`` also if the run
+    was deleted.
+    """
+    run = instance.get_run_record_by_id(run_id)
+    if run is None:
         return "ended"
-    return "succeeded" if run.is_success else "running"
+    asset = dg.AssetKey(key)
+    since = run.create_timestamp.timestamp() - _CLOCKS_DIFFER
+    if any(record.run_id == run_id for record in _materializations(instance, asset, partition, since)):
+        return "pushed"
+    if last_wipe(instance, key) and _stored_with_run(instance, asset, partition, run_id):
+        return "wiped"
+    return "ended" if run.dagster_run.is_finished else "running"
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """State in a materialisation, as it was stored."""
-
-    content: Any
-    position: int
-    run_id: str
-    when: datetime
-
-    @property
-    def begun_after(self) -> int:
-        found = self.content.get("begun_after") if isinstance(self.content, dict) else None
-        return found if isinstance(found, int) else self.position
-
-    def decoded(self) -> Remembered:
-        try:
-            return Remembered.from_json(self.content)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            problem = f"what is remembered cannot be read ({type(error).__name__}: {error})"
-        raise StateError(f"{problem}; forget it: custom-store state reset ENTITY")
+def is_stored(instance: dg.DagsterInstance, key: AssetPath, position: int) -> bool:
+    """Whether a materialisation is still there: its run may be deleted, and its asset wiped."""
+    asked = dg.AssetRecordsFilter(dg.AssetKey(key), storage_ids=[position])
+    return bool(instance.fetch_materializations(asked, limit=1).records)
 
 
-def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Iterator[_Stored]:
-    """The materialisations that carry state, newest first. Mostly the first two are all that is asked for."""
+def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Iterator[StoredState]:
+    """The materialisations that carry state, newest first."""
+    for record in _materializations(instance, key, partition):
+        materialization = record.asset_materialization
+        value = materialization.metadata.get(STATE) if materialization else None
+        if value is not None:
+            when = datetime.fromtimestamp(record.timestamp, UTC)
+            yield StoredState(value.value, record.storage_id, record.run_id, when)
+
+
+def _materializations(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, since: float | None = None
+) -> Iterator[dg.EventLogRecord]:
+    """Newest first. Mostly the first two are all that is asked for."""
     cursor: str | None = None
     limit = 2
-    records = dg.AssetRecordsFilter(key, asset_partitions=None if partition is None else [partition])
+    partitions = None if partition is None else [partition]
+    asked = dg.AssetRecordsFilter(key, asset_partitions=partitions, after_timestamp=since)
     while True:
-        result = instance.fetch_materializations(records, limit=limit, cursor=cursor)
-        for record in result.records:
-            materialization = record.asset_materialization
-            value = materialization.metadata.get(STATE) if materialization else None
-            if value is not None and record.partition_key == partition:
-                yield _Stored(
-                    value.value, record.storage_id, record.run_id, datetime.fromtimestamp(record.timestamp, UTC)
-                )
+        result = instance.fetch_materializations(asked, limit=limit, cursor=cursor)
+        yield from (record for record in result.records if record.partition_key == partition)
         if not result.has_more:
             return
         cursor, limit = result.cursor, _PAGE
+
+
+def _stored_with_run(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, run_id: str) -> bool:
+    """Whether a run stored a materialisation, be it wiped or not."""
+    cursor: str | None = None
+    while True:
+        found = instance.get_records_for_run(run_id, cursor, dg.DagsterEventType.ASSET_MATERIALIZATION, _PAGE)
+        for record in found.records:
+            materialization = record.asset_materialization
+            if materialization and (materialization.asset_key, materialization.partition) == (key, partition):
+                return True
+        if not found.has_more:
+            return False
+        cursor = found.cursor
 
 
 def _forgotten_at(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, after: int) -> int:

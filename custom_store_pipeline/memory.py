@@ -15,12 +15,16 @@ from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues
 from custom_store_pipeline.config.loading import Entity, LoadedMapping, Partition
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.history import STATE, Recalled, forget, last_wipe, recall, run_status
+from custom_store_pipeline.errors import StateStorageError
+from custom_store_pipeline.history import STATE, forget, is_stored, last_wipe, outcome_of, recall
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.results import PulledData
+from custom_store_pipeline.state.lookback import look_back
+from custom_store_pipeline.state.pushes import EarlierPushes, PushRecord
 from custom_store_pipeline.state.recording import PullKeys, Recording
 from custom_store_pipeline.state.remembered import Remembered
-from custom_store_pipeline.state.snapshots import SnapshotFolder
+from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
+from custom_store_pipeline.state.starting_point import LoadStart, Recalled, load_start
 from custom_store_pipeline.state.surroundings import Surroundings
 from custom_store_pipeline.state.values import shown
 from custom_store_pipeline.transfer.entity import Watch
@@ -56,7 +60,20 @@ def forget_entity(instance: dg.DagsterInstance, entity: Entity) -> None:
     """
     forget(instance, entity.target_key, entity.partition_key)
     if folder := snapshot_folder(instance, entity):
-        folder.remove(folder.names())
+        pushes = earlier_pushes(instance, entity, folder)
+        names = [name for kind in (SNAPSHOT, PUSH, ORPHAN) for name in folder.names(kind)]
+        # A push that is under way may reach the target after this, and then its snapshot must tell of it.
+        under_way = {run for run in set(map(run_of, names)) if pushes.outcome_of(run) == "running"}
+        folder.remove([name for name in names if run_of(name) not in under_way])
+
+
+def earlier_pushes(
+    instance: dg.DagsterInstance, entity: Entity, folder: SnapshotFolder, run_id: str = ""
+) -> EarlierPushes:
+    """The pushes of an entity in other runs than this one."""
+    return EarlierPushes(
+        folder, run_id, lambda other: outcome_of(instance, entity.target_key, entity.partition_key, other)
+    )
 
 
 class StepMemory:
@@ -86,6 +103,7 @@ class StepMemory:
         self._warn = warn
         self._is_needed = needs_memory(mapping.config)
         self._recalled: dict[Entity, Recalled] = {}
+        self._covered: dict[Entity, list[str]] = {}
         self._recordings: dict[Entity, Recording] = {}
         self._remembered: dict[Entity, Remembered] = {}
         if self._is_needed and instance.is_ephemeral:
@@ -98,7 +116,7 @@ class StepMemory:
         """What the run adds to the config of an entity's drivers.
 
         Raises:
-            StateError: what is stored cannot be read.
+            StateError: what is stored cannot be read, or ``lookback`` does not fit a watermark.
         """
         # What a load without memory sends is the same within a run only.
         starts_from: Any = self._run_id
@@ -106,16 +124,15 @@ class StepMemory:
             self._recalled[entity] = found = self._checked(entity, note)
             if not self._config.first_load:
                 starts_from = found.starts_from or ("wiped", last_wipe(self._instance, entity.target_key))
-        before = self._before(entity)
+        before = self._start(entity).before
         identity = repr((entity.target_key, entity.partition_key, starts_from))
         is_incremental = self._config.load_type == "incremental"
-        columns = self._config.from_.offset.offset_columns
+        offset = self._config.from_.offset
+        watermarks = {name: value for name, value in before.watermarks.items() if name in offset.offset_columns}
         return RunValues(
             self._run_id,
             idempotency_key=hashlib.sha256(identity.encode()).hexdigest()[:32],
-            watermarks={name: value for name, value in before.watermarks.items() if name in columns}
-            if is_incremental
-            else {},
+            watermarks=look_back(watermarks, offset.lookback) if is_incremental else {},
             state=before.driver_state if is_incremental else None,
         )
 
@@ -127,23 +144,33 @@ class StepMemory:
         if not self._is_needed:
             yield pulled
             return
-        recording = Recording(
-            entity,
-            self._config,
-            self._before(entity),
-            snapshot_folder(self._instance, entity),
-            Surroundings(
-                self._run_id, lambda run_id: run_status(self._instance, run_id), watch.note, watch.check, self._redactor
-            ),
-        )
-        self._recordings[entity] = recording
+        recording = self._recordings.setdefault(entity, self._recording(entity, watch))
         with recording.of(pulled, pull_keys) as recorded:
             yield recorded
 
     def conclude(self, entity: Entity) -> None:
         """Settles what is to be remembered, now that the push has succeeded."""
-        if recording := self._recordings.get(entity):
-            self._remembered[entity] = recording.remembered()
+        if not (recording := self._recordings.get(entity)):
+            return
+        found = self._recalled[entity]
+        if found.remembered is not None and not is_stored(self._instance, entity.target_key, found.position):
+            # What it pushed beyond that state would otherwise hide what was taken back. A wipe later than this is seen
+            # by the next run (Remembered.wiped_at); the deletion of a run in this very moment is not.
+            self._warn(
+                f"{entity.label}: the state that this run began from was taken back while it was at work (its run was "
+                "deleted, or the asset was wiped), so nothing is remembered of this run; the next one sends its rows "
+                "again"
+            )
+            return
+        self._remembered[entity] = recording.remembered()
+
+    def mark_orphans(self) -> None:
+        """Says to other runs which pushes may still come although this step ends: their threads were given up."""
+        for entity, recording in self._recordings.items():
+            try:
+                recording.mark_orphan()
+            except StateStorageError as error:
+                self._warn(f"{entity.label}: {error}")
 
     def metadata(self, entity: Entity) -> dict[str, Any]:
         """What to store with the materialisation: for people, and for the next run."""
@@ -152,10 +179,10 @@ class StepMemory:
             return {}
         found: dict[str, Any] = {}
         if after.watermarks:
-            found["watermarks_before"] = _shown(self._before(entity))
+            found["watermarks_before"] = _shown(self._start(entity).before)
             found["watermarks_after"] = _shown(after)
         folder = snapshot_folder(self._instance, entity)
-        if self._config.delete_type == "keys" and after.snapshot and after.snapshot.files and folder:
+        if self._config.delete_type == "keys" and after.snapshot.files and folder:
             found["snapshot"] = dg.MetadataValue.path(folder.url(after.snapshot.files[-1]))
             found["snapshot_bytes"] = after.snapshot.bytes
             found["snapshot_keys"] = after.snapshot.keys
@@ -163,13 +190,16 @@ class StepMemory:
 
     def clean_up(self, entity: Entity) -> None:
         """Removes what is of no use any more, now that the materialisation is stored."""
-        if recording := self._recordings.get(entity):
+        if (recording := self._recordings.get(entity)) and entity in self._remembered:
             recording.clean_up(lambda text: self._warn(f"{entity.label}: {text}"))
 
     def _checked(self, entity: Entity, note: Callable[[str], None]) -> Recalled:
         """What is remembered, if it is of the same source."""
-        found = recall(self._instance, entity.target_key, entity.partition_key)
-        if found.overlapped:
+        failed, self._covered[entity] = self._ended_pushes(entity)
+        found = recall(self._instance, entity.target_key, entity.partition_key, failed)
+        if found.repeats:
+            note(f"the push of run {found.repeats} failed or came late, so this run starts where that one started")
+        elif found.overlapped:
             note(
                 "two runs of it overlapped, so this one starts where the earlier of them started; "
                 "give the mapping a 'pool' with a limit of 1 to rule that out"
@@ -177,14 +207,28 @@ class StepMemory:
         source, before = "/".join(entity.source_key), found.remembered
         if before is not None and before.source != source:
             note(f"what is remembered is of another source ({before.source}), so this run starts anew with {source}")
-            return replace(found, remembered=None)
         return found
 
-    def _before(self, entity: Entity) -> Remembered:
+    def _recording(self, entity: Entity, watch: Watch) -> Recording:
+        folder, start = snapshot_folder(self._instance, entity), self._start(entity)
+        pushes = folder and earlier_pushes(self._instance, entity, folder, self._run_id)
+        run = Surroundings(
+            self._run_id,
+            "/".join(entity.target_key),
+            pushes.outcome_of if pushes else lambda _: "ended",
+            watch.note,
+            watch.check,
+            self._redactor,
+        )
+        return Recording(entity, self._config, start.before, folder, run, start.push, self._covered.get(entity, ()))
+
+    def _ended_pushes(self, entity: Entity) -> tuple[list[PushRecord], list[str]]:
+        folder = snapshot_folder(self._instance, entity)
+        return earlier_pushes(self._instance, entity, folder, self._run_id).ended() if folder else ([], [])
+
+    def _start(self, entity: Entity) -> LoadStart:
         recalled = self._recalled.get(entity, Recalled())
-        if recalled.remembered is None or self._config.first_load:
-            return Remembered(begun_after=recalled.position)
-        return replace(recalled.remembered, begun_after=recalled.position)
+        return load_start(recalled, self._config, "/".join(entity.source_key), self._run_id)
 
 
 def _shown(remembered: Remembered) -> dict[str, str | None]:

@@ -119,9 +119,9 @@ def _report(instance: dg.DagsterInstance, part: Entity) -> StateReport | None:
         part,
         {name: None if value is None else shown(value) for name, value in remembered.watermarks.items()},
         encode(remembered.driver_state),
-        folder.url(snapshot.files[-1]) if folder and snapshot and snapshot.files else None,
-        snapshot.keys if snapshot else 0,
-        snapshot.bytes if snapshot else 0,
+        folder.url(snapshot.files[-1]) if folder and snapshot.files else None,
+        snapshot.keys,
+        snapshot.bytes,
         found.run_id,
         found.when,
     )

@@ -140,16 +140,18 @@ def _materialize(
     failed: list[FailedEntity] = []
     arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
     expected = Counter(entity.target_key for entity in entities)
-    for outcome in each_done(mapping, entities, transfer, context.log, redactor, failed):
-        entity = outcome.entity
-        if outcome.warning:
-            context.log.warning(f"{entity.label}: {outcome.warning}")
-        parts = arrived.setdefault(entity.target_key, {})
-        parts[entity] = metadata_of(outcome, redactor, memory.metadata(entity))
-        if len(parts) == expected[entity.target_key]:
-            yield _result(context, parts)
-            for part in arrived.pop(entity.target_key):
-                memory.clean_up(part)
+    with contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(memory.mark_orphans)
+        for outcome in each_done(mapping, entities, transfer, context.log, redactor, failed):
+            entity = outcome.entity
+            if outcome.warning:
+                context.log.warning(f"{entity.label}: {outcome.warning}")
+            parts = arrived.setdefault(entity.target_key, {})
+            parts[entity] = metadata_of(outcome, redactor, memory.metadata(entity))
+            if len(parts) == expected[entity.target_key]:
+                yield _result(context, parts)
+                for part in arrived.pop(entity.target_key):
+                    memory.clean_up(part)
     for parts in arrived.values():
         for part, metadata in parts.items():
             context.log_event(_materialization(part, metadata))

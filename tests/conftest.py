@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from hypothesis import settings
 
 from custom_store_pipeline.definitions import build_definitions
 from custom_store_pipeline.drivers.loading import DriverVersion
@@ -22,6 +23,11 @@ from custom_store_pipeline.errors import DriverNotFoundError
 from custom_store_pipeline.kept import let_go
 
 CHECKOUT = Path(__file__).parent.parent
+
+# Property tests draw the same examples each time, so what fails here fails everywhere; `make test-random` draws others.
+settings.register_profile("pinned", derandomize=True, max_examples=200, deadline=None, print_blob=True)
+settings.register_profile("random", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "pinned"))
 
 
 def require(found: object, what: str) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 
 from custom_store_pipeline.errors import StateError
-from custom_store_pipeline.history import STATE, forget, recall, run_status
+from custom_store_pipeline.history import STATE, forget, outcome_of, recall
 from custom_store_pipeline.state.remembered import Remembered, SnapshotRecord
 
 KEY = ("shop", "target", "items")
@@ -160,14 +161,74 @@ def test_state_of_another_version_is_refused(instance: dg.DagsterInstance) -> No
         recall(instance, KEY, None)
 
 
-def test_the_status_of_a_run(instance: dg.DagsterInstance) -> None:
-    statuses = {
-        status: run_status(instance, instance.create_run_for_job(_job(), status=status).run_id)
-        for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
-    }
+def run_of(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, *materialized: str) -> str:
+    """A run that has stored materialisations of entities."""
+    run_id = instance.create_run_for_job(_job(), status=status).run_id
+    for entity in materialized:
+        event = dg.DagsterEvent(
+            dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+            "empty",
+            event_specific_data=StepMaterializationData(dg.AssetMaterialization(dg.AssetKey([*KEY[:2], entity]))),
+        )
+        instance.report_dagster_event(event, run_id)
+    return run_id
 
-    assert list(statuses.values()) == ["running", "succeeded", "ended"]
-    assert run_status(instance, "unknown") == "ended"
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (dg.DagsterRunStatus.STARTED, "running"),
+        (dg.DagsterRunStatus.SUCCESS, "ended"),
+        (dg.DagsterRunStatus.FAILURE, "ended"),
+    ],
+)
+def test_what_became_of_an_entity_is_judged_by_the_entity(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, outcome: str
+) -> None:
+    pushed, other = run_of(instance, status, "items"), run_of(instance, status, "others")
+
+    assert outcome_of(instance, KEY, None, pushed) == "pushed"
+    assert outcome_of(instance, KEY, "a", pushed) == outcome
+    assert outcome_of(instance, KEY, None, other) == outcome
+
+    instance.wipe_assets([dg.AssetKey(KEY)])
+    later = run_of(instance, status, "items")
+
+    assert outcome_of(instance, KEY, None, pushed) == "wiped"
+    assert outcome_of(instance, KEY, None, other) == outcome
+    assert outcome_of(instance, KEY, None, later) == "pushed"
+
+
+def test_of_a_run_that_was_deleted_nothing_is_known(instance: dg.DagsterInstance) -> None:
+    run_id = run_of(instance, dg.DagsterRunStatus.SUCCESS, "items")
+    instance.delete_run(run_id)
+
+    assert outcome_of(instance, KEY, None, run_id) == "ended"
+
+
+def test_a_state_of_a_run_that_met_a_wipe_does_not_count(instance: dg.DagsterInstance) -> None:
+    materialize(instance, Remembered({"number": 1}, wiped_at=0))
+    began = recall(instance, KEY, None)
+    instance.wipe_assets([dg.AssetKey(KEY)])
+    position = materialize(instance, Remembered({"number": 2}, begun_after=began.position, wiped_at=began.wiped_at))
+
+    recalled = recall(instance, KEY, None)
+    assert recalled.remembered is None
+    assert recalled.position == position
+
+    materialize(instance, Remembered({"number": 3}, begun_after=position, wiped_at=recalled.wiped_at))
+    remembered = recall(instance, KEY, None).remembered
+    assert remembered is not None
+    assert remembered.watermarks == {"number": 3}
+
+
+def test_the_first_run_may_meet_a_wipe_too(instance: dg.DagsterInstance) -> None:
+    materialize(instance)  # reported in the UI, so there is something to wipe
+    began = recall(instance, KEY, None)
+    instance.wipe_assets([dg.AssetKey(KEY)])
+    materialize(instance, Remembered({"number": 2}, wiped_at=began.wiped_at))
+
+    assert recall(instance, KEY, None).remembered is None
 
 
 def _job() -> dg.JobDefinition:

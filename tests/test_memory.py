@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 
 from custom_store_pipeline import memory
 from tests.conftest import ProjectsFolder
+from tests.webserver import wait_until
 
 KEY = dg.AssetKey(["shop", "target", "items"])
 
@@ -89,6 +93,17 @@ def test_a_driver_gets_what_was_reached_before(feed: Feed) -> None:
     assert first["state"] is None
     assert second["offset"]["values"] == {"id": 2}
     assert second["state"] == {"page": 2}
+
+
+def test_a_driver_with_a_lookback_gets_a_lower_watermark(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("offset_columns: [id]", "offset_columns: [id], lookback: {id: 10}"))
+    feed.run(100)
+    feed.run(95, 96)
+    feed.run()
+
+    assert [call["offset"]["values"] for call in feed.calls()] == [{}, {"id": 90}, {"id": 90}]
 
 
 def test_a_full_load_gets_nothing_but_lays_the_ground_for_incremental_ones(feed: Feed) -> None:
@@ -290,10 +305,92 @@ def test_an_entity_that_asks_for_no_memory_costs_none(feed: Feed, monkeypatch: p
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("asked for")
 
-    for name in ("recall", "run_status", "snapshot_folder", "Recording"):
+    for name in ("recall", "outcome_of", "snapshot_folder", "Recording"):
         monkeypatch.setattr(memory, name, never)
     result = feed.run(1)
 
     assert result.success
     assert not {"custom_store/state", "watermarks_after", "snapshot"} & set(metadata(result))
     assert not (feed.projects.root / "state").exists()
+
+
+def test_a_wiped_entity_starts_anew_although_another_entity_of_its_run_had_failed(feed: Feed) -> None:
+    feed.mapping("load_type: full\n                  delete_type: keys\n                  max_delete_fraction: 0.1")
+    path = feed.projects.path / "shop/mappings/items.yaml"
+    path.write_text(path.read_text().replace("include: [items]", "include: [items, others]"))
+    driver = feed.projects.path / "shop/custom_store_driver/feed_store_driver.py"
+    whole = driver.read_text()
+    driver.write_text(whole.replace("rows = json", 'assert entity != "others"\n            rows = json'))
+    assert not feed.run(1, 2, 3).success
+    driver.write_text(whole)
+    feed.instance.wipe_assets([KEY])
+
+    assert feed.run(1).success
+
+
+def test_a_run_that_meets_a_wipe_remembers_nothing_and_says_so(feed: Feed) -> None:
+    feed.mapping("load_type: incremental")
+    feed.run(5)
+    target = feed.projects.path / "shop/custom_store_driver/sqlite_store_driver.py"
+    whole = target.read_text()
+
+    def wiped() -> None:
+        feed.instance.wipe_assets([KEY])
+
+    _MEANWHILE.append(wiped)
+    target.write_text(
+        whole.replace(
+            "def push_data(self, config, entity, df, deletes_df=None):",
+            "def push_data(self, config, entity, df, deletes_df=None):\n        from tests import test_memory\n"
+            "        test_memory._MEANWHILE.pop()()",
+        )
+    )
+    result = feed.run(9)
+    target.write_text(whole)
+    feed.run(9)
+
+    assert (
+        "items: the state that this run began from was taken back while it was at work (its run was deleted, or the "
+        "asset was wiped), so nothing is remembered of this run; the next one sends its rows again"
+    ) in logged(feed, result)
+    assert [call["offset"]["values"] for call in feed.calls()] == [{}, {"id": 5}, {}]
+
+
+_MEANWHILE: list[Any] = []
+
+
+def test_a_push_that_timed_out_is_known_until_its_thread_returns(feed: Feed) -> None:
+    feed.mapping("load_type: full\n                  delete_type: keys\n                  timeout: 1")
+    feed.run(1, 2)
+    target = feed.projects.path / "shop/custom_store_driver/sqlite_store_driver.py"
+    whole = target.read_text()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    _MEANWHILE.append(hang)
+    head = "def push_data(self, config, entity, df, deletes_df=None):"
+    call = "\n        from tests import test_memory\n        test_memory._MEANWHILE.pop()()"
+    target.write_text(whole.replace(head, head + call))
+    assert not feed.run(1, 2, 8).success
+    target.write_text(whole)
+    orphans = feed.projects.root / "state/shop/target/items"
+    assert begun.is_set()
+    assert len(list(orphans.glob("*.orphan.json"))) == 1
+
+    for _ in range(2):
+        assert metadata(feed.run(1, 2))["deletes"] == 1  # 8, which may still come
+    go_on.set()
+    wait_until(lambda: not list(orphans.glob("*.orphan.json")))
+    assert rows_of(feed) == {1, 2, 8}
+
+    feed.run(1, 2)
+    assert rows_of(feed) == {1, 2}
+    assert list(orphans.glob("*.json")) == []
+
+
+def rows_of(feed: Feed) -> set[int]:
+    with contextlib.closing(sqlite3.connect(feed.projects.root / "target.db")) as connection:
+        return {key for (key,) in connection.execute("SELECT id FROM items")}

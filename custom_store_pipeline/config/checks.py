@@ -115,6 +115,28 @@ def _loads(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Findi
             "rows in the target; write write_mode: upsert (with primary_keys) or append"
         )
         yield Finding(("load_type",) if by_default else ("write_mode",), message)
+    yield from _lookback(config)
+
+
+def _lookback(config: MappingConfig) -> Iterator[Finding]:
+    offset = config.from_.offset
+    for column in offset.lookback:
+        if column not in offset.offset_columns:
+            near = did_you_mean(column, offset.offset_columns)
+            message = f"'{column}' is not in offset_columns, so it has no watermark{near}"
+            yield Finding(("from", "offset", "lookback", column), message, at_key=True)
+    if offset.lookback and config.load_type != "incremental":
+        message = (
+            "a full load pulls all rows, so there is nothing to look back for; remove it, or write load_type: "
+            "incremental"
+        )
+        yield Finding(("from", "offset", "lookback"), message)
+    elif offset.lookback and config.write_mode not in ("upsert", "upsert_only"):
+        message = (
+            f"looking back pulls rows again that are in the target, and write_mode {config.write_mode} would have them "
+            "twice; write write_mode: upsert (with primary_keys), or remove it"
+        )
+        yield Finding(("from", "offset", "lookback"), message)
 
 
 def _deletions(config: MappingConfig) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ placed is :mod:`.loading`.
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -122,6 +123,26 @@ def _partition_key(value: str) -> str:
     return value
 
 
+_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_DURATION = re.compile(r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+
+
+def _lag(value: Any) -> Any:
+    """A duration such as ``1d12h``, or a number; above zero."""
+    if isinstance(value, str) and value and (found := _DURATION.fullmatch(value)):
+        value = datetime.timedelta(
+            **{unit: int(number) for unit, number in zip(_UNITS.values(), found.groups(), strict=True) if number}
+        )
+        if value:
+            return value
+    elif isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return value
+    raise _refuse(
+        f"'{value}' is not a lag; write a duration such as 2h, 30m or 1d12h for a column of times, a number above zero "
+        "for a column of numbers"
+    )
+
+
 def _without_stray_placeholders(value: str) -> str:
     rest = value.replace("{${entity}$}", "").replace("{entity}", "")
     if "{" in rest or "}" in rest:
@@ -188,10 +209,11 @@ class SourceEntities(Section):
 
 
 class Offset(Section):
-    """The columns whose greatest values mark what was loaded already."""
+    """The columns whose greatest values mark what was loaded already, and how far below them rows may still come."""
 
     offset_columns: Names = ()
     joining_condition: Literal["AND", "OR"] = "AND"
+    lookback: dict[Text, Annotated[datetime.timedelta | int | float, BeforeValidator(_lag)]] = {}
 
 
 class Source(Section):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import StateStorageError, UnusableKeysError
 from custom_store_pipeline.state.key_columns import AS_TYPED, TYPED, KeyColumn
-from custom_store_pipeline.state.keys import Keys, keys_of
+from custom_store_pipeline.state.keys import Keys, check_readable, keys_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,12 +51,19 @@ def check_unique(keys: Keys, spill: Path) -> None:
         return
     found = _twice(columns, keys, spill)
     if found.num_rows:
-        rows = keys_of(found.slice(0, _EXAMPLES), keys.columns).itertuples(index=False)
-        examples = [", ".join(f"{key}={value}" for key, value in zip(keys.names, row, strict=True)) for row in rows]
         raise UnusableKeysError(
-            f"primary keys occur more than once in what was pulled, such as {' and '.join(examples)}, so deletions "
-            "cannot be told; let pull_data return each once, or add to primary_keys what tells them apart"
+            "primary keys occur more than once in what was pulled, such as "
+            f"{examples(keys_of(found, keys.columns))}, so deletions cannot be told; let pull_data return each once, "
+            "or add to primary_keys what tells them apart"
         )
+
+
+def examples(keys: pd.DataFrame) -> str:
+    """The first of some keys, as people read them: ``id=7 and id=8``."""
+    rows = keys.head(_EXAMPLES).itertuples(index=False)
+    return " and ".join(
+        ", ".join(f"{name}={value}" for name, value in zip(keys.columns, row, strict=True)) for row in rows
+    )
 
 
 def comparable(one: Keys, other: Keys) -> bool:
@@ -78,6 +85,30 @@ def missing_keys(old: Sequence[Keys], new: Sequence[Keys], spill: Path) -> pd.Da
 def common_keys(some: Sequence[Keys], others: Sequence[Keys], spill: Path) -> pd.DataFrame:
     """The keys that both have, each once. All files must be :func:`comparable`."""
     return _combined(some, "INTERSECT", others, spill)
+
+
+def write_without(keys: Keys, others: Sequence[Keys], path: Path, spill: Path) -> Keys | None:
+    """Writes those keys of a file that none of the others has; None if none. All must be :func:`comparable`."""
+    import pyarrow.parquet as pq
+
+    columns = _columns([keys, *others])
+    names = _names(columns)
+    # The keys as they are in the file, beside what they are compared as.
+    own = ", ".join(f"{name} AS own_{name}" for name in names)
+    both = _selected(keys, columns).replace("SELECT ", f"SELECT {own}, ", 1)
+    found = _query(
+        lambda part: (
+            f"SELECT {', '.join(f'own_{name} AS {name}' for name in names)} FROM (SELECT * FROM ({both}) WHERE {part}) "
+            f"ANTI JOIN ({_union(others, columns, part)}) USING ({', '.join(names)})"
+        ),
+        [keys, *others],
+        columns,
+        spill,
+    )
+    if not found.num_rows:
+        return None
+    pq.write_table(found.cast(pq.read_schema(keys.path)), path, compression="zstd")
+    return replace(keys, path=path, count=found.num_rows)
 
 
 def count_distinct(files: Sequence[Keys], spill: Path) -> int:
@@ -168,9 +199,11 @@ def _query(query: Callable[[str], str], files: Sequence[Keys], columns: Sequence
             with _database(spill) as database:
                 database.execute(f"SET memory_limit = '{memory}'")
                 return pa.concat_tables([database.sql(query(part)).to_arrow_table() for part in parts])
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as error:
             problem = f"the keys cannot be compared in {spill}: {error}; free space, or set TMPDIR to a larger disk"
-            if isinstance(error, duckdb.IOException):
+            if not isinstance(error, duckdb.OutOfMemoryException):
+                for keys in files:
+                    check_readable(keys)
                 break
     raise StateStorageError(problem)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.errors import UnusableKeysError
+from custom_store_pipeline.errors import DamagedSnapshotError, UnusableKeysError
 from custom_store_pipeline.state.key_columns import KeyColumn, integers_in, kept, restored
 
 if TYPE_CHECKING:
@@ -32,12 +32,55 @@ class Keys:
 
 
 def read_keys(path: Path) -> Keys:
-    """A file that :class:`KeyWriter` wrote."""
+    """A file that :class:`KeyWriter` wrote.
+
+    Raises:
+        DamagedSnapshotError: it is cut off, or no such file.
+        PermissionError: it may not be read.
+    """
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
-    described = json.loads(file.schema_arrow.metadata[_IN_SCHEMA])
-    return Keys(path, tuple(KeyColumn(**column) for column in described), file.metadata.num_rows)
+    try:
+        with pq.ParquetFile(path) as file:
+            described = json.loads(file.schema_arrow.metadata[_IN_SCHEMA])
+            return Keys(path, tuple(KeyColumn(**column) for column in described), file.metadata.num_rows)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are among these
+        raise DamagedSnapshotError(path, _reason(error)) from None
+
+
+def first_keys(keys: Keys) -> pd.DataFrame:
+    """Some keys of a file, as they were pulled."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(keys.path) as file:
+        return keys_of(pa.Table.from_batches([next(file.iter_batches(batch_size=10))]), keys.columns)
+
+
+def check_readable(keys: Keys) -> None:
+    """Reads all of a file, if it is there.
+
+    Raises:
+        DamagedSnapshotError: some of it cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(keys.path) as file:
+            for _ in file.iter_batches():
+                pass
+    except FileNotFoundError:
+        return  # it is gone, not damaged
+    except (OSError, ValueError) as error:
+        raise DamagedSnapshotError(keys.path, _reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError | TypeError):
+        return "it is not a file of keys"
+    return " ".join(str(error).split())[:200]
 
 
 class KeyWriter:

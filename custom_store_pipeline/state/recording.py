@@ -8,14 +8,17 @@
 
 A snapshot is written *before* its push, because a push that ended in a crash may have reached the target all the same.
 So the keys that the target may have are those of the snapshots remembered, and of every snapshot since then that no
-successful run has compared with. That also covers two runs at once.
+successful run has compared with after its push had ended. That also covers two runs at once, and pushes that come late.
+For the same reason each push leaves, before it begins, what it began from (:mod:`.pushes`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing.util
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,9 +29,10 @@ from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.errors import StateStorageError, UnusableDataError
 from custom_store_pipeline.frames import join_chunks
 from custom_store_pipeline.results import PulledData
-from custom_store_pipeline.state.comparison import KeyComparison
+from custom_store_pipeline.state.comparison import ComparisonRules, KeyComparison
+from custom_store_pipeline.state.pushes import PushRecord
 from custom_store_pipeline.state.remembered import Remembered
-from custom_store_pipeline.state.snapshots import SnapshotFolder
+from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SnapshotFolder, file_name
 from custom_store_pipeline.state.spool import Spool
 from custom_store_pipeline.state.surroundings import Surroundings
 from custom_store_pipeline.state.values import UnknownTypeError, decode, encode
@@ -49,6 +53,7 @@ class _Attempt:
     watermarks: Watermarks
     driver_state: Any = None
     comparison: KeyComparison | None = None
+    has_rows: bool = False
 
 
 class Recording:
@@ -61,6 +66,8 @@ class Recording:
         before: Remembered,
         folder: SnapshotFolder | None,
         run: Surroundings,
+        push: PushRecord,
+        covered: Sequence[str] = (),
     ) -> None:
         """Reads nothing yet.
 
@@ -70,12 +77,21 @@ class Recording:
             before: what was remembered when the run began.
             folder: where its key snapshots are; None if nothing can be kept (``DAGSTER_HOME`` is not set).
             run: the run.
+            push: what its push begins from.
+            covered: the files of earlier pushes that are of no use any more when this one has been remembered.
         """
         self._entity = entity
         self._config = config
         self._before = before
         self._folder = folder
         self._run = run
+        self._push = push
+        self._covered = covered
+        self._push_file = file_name(run.run_id, PUSH)
+        self._orphan_file = file_name(run.run_id, ORPHAN)
+        self._lock = threading.Lock()
+        self._is_under_way = False
+        self._is_orphan = False
         self._attempt = self._new_attempt()
 
     @contextlib.contextmanager
@@ -93,7 +109,10 @@ class Recording:
             PullError: ``pull_keys`` raised, or the source changed while it was read.
         """
         self._attempt = self._new_attempt()
-        with contextlib.ExitStack() as until_pushed:
+        with self._under_way(), contextlib.ExitStack() as until_pushed:
+            if self._folder is not None:
+                self._run.check()
+                self._folder.write(self._push_file, self._push.to_bytes())
             if self._config.delete_type == "keys":
                 with _temporary_files():
                     pulled = self._compared(pulled, pull_keys, until_pushed)
@@ -109,25 +128,67 @@ class Recording:
                 "load_type is incremental, but the mapping has no offset_columns and pull_data returned no "
                 "Pulled(state=…), so the next run will load everything again"
             )
-        # Without delete_type: keys the older keys are kept in mind, for when it is switched on again.
-        snapshot = attempt.comparison.snapshot if attempt.comparison else self._before.snapshot
-        source = "/".join(self._entity.source_key)
-        return Remembered(watermarks, driver_state, snapshot, self._before.begun_after, source)
+        if attempt.comparison:
+            snapshot = attempt.comparison.snapshot
+        else:  # the older keys are kept in mind, for when delete_type is switched on again
+            before = self._before.snapshot
+            snapshot = replace(before, unrecorded=before.unrecorded or attempt.has_rows)
+        return replace(
+            self._before,
+            watermarks=watermarks,
+            driver_state=driver_state,
+            snapshot=snapshot,
+            source="/".join(self._entity.source_key),
+        )
 
     def clean_up(self, warn: Callable[[str], None]) -> None:
-        """Removes snapshots that are of no use any more, but for the newest few; after the push is remembered.
+        """Removes what is of no use any more, but for the newest few snapshots; after the push is remembered.
 
         Args:
-            warn: tells the user that they stay.
+            warn: tells the user that it stays.
         """
-        snapshot = self._attempt.comparison.snapshot if self._attempt.comparison else None
-        if self._folder is None or snapshot is None:
+        if self._folder is None:
             return
-        keep = max(_SNAPSHOTS_KEPT - len(snapshot.files), 1)
+        old: list[str] = []
+        if self._attempt.comparison:
+            snapshot = self._attempt.comparison.snapshot
+            keep = max(_SNAPSHOTS_KEPT - len(snapshot.files), 1)
+            old = sorted(set(snapshot.accounted) - set(snapshot.files))[:-keep]
         try:
-            self._folder.remove(sorted(set(snapshot.accounted) - set(snapshot.files))[:-keep])
+            self._folder.remove([*old, *self._covered, self._push_file])
         except StateStorageError as error:
             warn(f"old key snapshots stay where they are: {error}")
+
+    def mark_orphan(self) -> None:
+        """Says to other runs that the push may still come, if it is under way; for a thread that is given up.
+
+        The mark goes when the thread returns, or its process ends.
+
+        Raises:
+            StateStorageError: the mark cannot be written.
+        """
+        with self._lock:
+            if not self._is_under_way or self._is_orphan or self._folder is None:
+                return
+            self._folder.write(self._orphan_file, self._push.to_bytes())
+            self._is_orphan = True
+        # Not atexit, whose functions are not called in the processes that multiprocessing starts.
+        multiprocessing.util.Finalize(None, self._unmark_orphan, exitpriority=1)
+
+    def _unmark_orphan(self) -> None:
+        with self._lock:
+            is_marked, self._is_orphan, self._is_under_way = self._is_orphan, False, False
+        if is_marked and self._folder is not None:
+            with contextlib.suppress(StateStorageError):  # its snapshot is compared with once more than it need be
+                self._folder.remove([self._orphan_file])
+
+    @contextlib.contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._is_under_way = True
+        try:
+            yield
+        finally:
+            self._unmark_orphan()
 
     def _new_attempt(self) -> _Attempt:
         columns = self._config.from_.offset.offset_columns
@@ -139,12 +200,14 @@ class Recording:
         watermarks = self._attempt.watermarks
         if pulled.frame is not None:
             watermarks.see(pulled.frame)
+            self._attempt.has_rows = not pulled.frame.empty
             self._attempt.driver_state = self._copied(pulled.state)
             return pulled
 
         def watched(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             for chunk in chunks:
                 watermarks.see(chunk)
+                self._attempt.has_rows |= not chunk.empty
                 yield chunk
             # Only now is it complete: a generator may fill in its state as it goes.
             self._attempt.driver_state = self._copied(pulled.state)
@@ -180,15 +243,14 @@ class Recording:
     def _compared(
         self, pulled: PulledData, pull_keys: PullKeys | None, until_pushed: contextlib.ExitStack
     ) -> PulledData:
-        comparison = KeyComparison(
+        temp = Path(until_pushed.enter_context(tempfile.TemporaryDirectory(prefix="custom_store_")))
+        rules = ComparisonRules(
             self._entity.primary_keys,
-            self._before.snapshot,
-            self._folder,
-            self._run,
-            Path(until_pushed.enter_context(tempfile.TemporaryDirectory(prefix="custom_store_"))),
             max_fraction=self._config.max_delete_fraction,
             ignore_before=self._config.first_load,
+            replaces_target=self._config.load_type != "incremental" and self._config.write_mode == "overwrite",
         )
+        comparison = KeyComparison(rules, self._before.snapshot, self._folder, self._run, temp)
         self._attempt.comparison = comparison
         if pull_keys is not None and (self._config.load_type == "incremental" or pulled.frame is None):
             pulled = self._beside_pulled_keys(pulled, pull_keys, comparison)
@@ -220,10 +282,10 @@ class Recording:
         if pulled.frame is not None:
             rows.add(pulled.frame)
             pushed = rows.close()
-            comparison.compare(keys.close(), pushed)
+            comparison.compare(keys.close(), pushed, of_all_rows=False)
             comparison.keep_what_came_between(pushed)
             return pulled
-        comparison.compare(keys.close())
+        comparison.compare(keys.close(), of_all_rows=False)
 
         def counted(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             for chunk in chunks:

@@ -9,20 +9,27 @@ from typing import Any
 from custom_store_pipeline.errors import StateError
 from custom_store_pipeline.state.values import decode, encode
 
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, _VERSION)
 
 
 @dataclass(frozen=True)
 class SnapshotRecord:
     """Which key snapshots hold the keys that the target may have.
 
+    Three things are not the same. *Nothing yet*: an empty record, so every snapshot that is there counts. *Never
+    compared*: ``unrecorded``. *Wiped*: an empty record again, and the snapshots of the runs whose materialisations were
+    wiped do not count (:data:`~custom_store_pipeline.state.surroundings.Outcome`).
+
     Attributes:
         files: the snapshots of the push that is remembered, by their names in the entity's folder.
         accounted: snapshots that were compared with before that push, or before an earlier one, so that they need not
             be looked at again.
-        carried: snapshots that were compared with too, but of runs that had not ended; they are looked at once more.
+        carried: snapshots that were compared with too, but of pushes that had not ended and may come late. They stay in
+            the comparison until their push has ended and a later run has compared with them after that.
         keys: how many keys ``files`` hold.
         bytes: how large ``files`` are.
+        unrecorded: rows were pushed since without their keys (``delete_type: none``), so no snapshot tells of them.
     """
 
     files: tuple[str, ...] = ()
@@ -30,6 +37,7 @@ class SnapshotRecord:
     carried: tuple[str, ...] = ()
     keys: int = 0
     bytes: int = 0
+    unrecorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,17 +47,20 @@ class Remembered:
     Attributes:
         watermarks: the greatest value of each offset column.
         driver_state: what the source's driver returned as ``Pulled(state=…)``.
-        snapshot: the keys that were pushed, or None if deletions are not looked for.
+        snapshot: the keys that were pushed.
         begun_after: the position in Dagster's event log of what was known when the run that pushed began, or 0;
             shows whether two runs overlapped.
         source: the asset key of the source that it was pulled from, its parts joined by ``/``.
+        wiped_at: when the asset had last been wiped as the run that pushed began, in seconds since 1970; 0 for never,
+            None if that is not known. Shows whether it was wiped while that run was at work.
     """
 
     watermarks: Mapping[str, Any] = field(default_factory=dict)
     driver_state: Any = None
-    snapshot: SnapshotRecord | None = None
+    snapshot: SnapshotRecord = SnapshotRecord()
     begun_after: int = 0
     source: str = ""
+    wiped_at: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for the metadata of a materialisation."""
@@ -57,9 +68,10 @@ class Remembered:
             "version": _VERSION,
             "watermarks": encode(dict(self.watermarks)),
             "driver_state": encode(self.driver_state),
-            "snapshot": None if self.snapshot is None else encode(_with_lists(asdict(self.snapshot))),
+            "snapshot": encode(_with_lists(asdict(self.snapshot))),
             "begun_after": self.begun_after,
             "source": self.source,
+            "wiped_at": self.wiped_at,
         }
 
     @classmethod
@@ -69,19 +81,21 @@ class Remembered:
         Raises:
             StateError: a newer version of this package wrote it.
         """
-        if stored.get("version") != _VERSION:
+        if stored.get("version") not in _READABLE:
             raise StateError(
                 f"what is remembered was written by another version of custom_store_pipeline (format "
-                f"{stored.get('version')}, this one reads {_VERSION}); use that version, or forget it: "
+                f"{stored.get('version')}, this one reads up to {_VERSION}); use that version, or forget it: "
                 "custom-store state reset ENTITY"
             )
         snapshot = stored["snapshot"]
         return cls(
             decode(stored["watermarks"]),
             decode(stored["driver_state"]),
-            None if snapshot is None else SnapshotRecord(**_with_tuples(decode(snapshot))),
+            # Version 1 had no record where no keys had been compared.
+            SnapshotRecord(unrecorded=True) if snapshot is None else SnapshotRecord(**_with_tuples(decode(snapshot))),
             stored["begun_after"],
             stored["source"],
+            stored.get("wiped_at"),
         )
 
 

@@ -1,8 +1,16 @@
-"""Key snapshots of one entity, in a folder of any file system that fsspec knows."""
+"""What pushes leave of one entity in a folder of any file system that fsspec knows.
+
+::
+
+    20260101T060000.000000Z_<run id>.parquet      a key snapshot: the keys that the target has if the push succeeds
+    20260101T060000.000000Z_<run id>.push.json    what the push began from (:mod:`.pushes`)
+    20260101T060000.000000Z_<run id>.orphan.json  a push that was given up, but may come late: its process
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,22 +23,24 @@ from custom_store_pipeline.redaction import Redactor, passwords_in_urls
 
 Result = TypeVar("Result")
 
-_SUFFIX = ".parquet"
+SNAPSHOT, PUSH, ORPHAN = ".parquet", ".push.json", ".orphan.json"
 _UNFINISHED = ".part"
 
 
-def snapshot_name(run_id: str, now: datetime | None = None) -> str:
-    """The name of a new snapshot: sorts by time, and says whose it is."""
-    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}_{run_id}{_SUFFIX}"
+def file_name(run_id: str, suffix: str = SNAPSHOT, now: datetime | None = None) -> str:
+    """The name of a new file: sorts by time, and says whose it is."""
+    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}_{run_id}{suffix}"
 
 
 def run_of(name: str) -> str:
-    """The id of the run that wrote a snapshot."""
-    return name.removesuffix(_SUFFIX).partition("_")[2]
+    """The id of the run that wrote a file."""
+    for suffix in (SNAPSHOT, PUSH, ORPHAN):
+        name = name.removesuffix(suffix)
+    return name.partition("_")[2]
 
 
 class SnapshotFolder:
-    """The snapshots of one entity, or of one partition of it."""
+    """The files of one entity, or of one partition of it."""
 
     def __init__(self, state_url: str, parts: Sequence[str]) -> None:
         """Opens nothing yet.
@@ -48,8 +58,8 @@ class SnapshotFolder:
         path = "/".join([self._state_url.rstrip("/"), *map(_folder_name, self._parts), name])
         return self._redactor.text(path.rstrip("/"))
 
-    def names(self) -> list[str]:
-        """The names of all snapshots that were written completely, oldest first.
+    def names(self, suffix: str = SNAPSHOT) -> list[str]:
+        """The names of all files of a kind, oldest first; snapshots that were not written completely are none.
 
         Raises:
             StateStorageError: the folder cannot be read.
@@ -61,7 +71,7 @@ class SnapshotFolder:
                 found = self._files.ls(self._folder, detail=False)
             except FileNotFoundError:
                 return []
-            return sorted(name for path in found if (name := path.rsplit("/", 1)[-1]).endswith(_SUFFIX))
+            return sorted(name for path in found if (name := path.rsplit("/", 1)[-1]).endswith(suffix))
 
         return self._asked(listed, "list")
 
@@ -73,7 +83,7 @@ class SnapshotFolder:
         """
 
         def fetched() -> Path:
-            if "file" in (protocol := self._files.protocol) or protocol == "file":
+            if self._is_local:
                 path = Path(self._folder, name)
                 path.stat()
                 return path
@@ -92,9 +102,41 @@ class SnapshotFolder:
         def written() -> None:
             self._files.makedirs(self._folder, exist_ok=True)
             self._files.put_file(str(local), f"{self._folder}/{name}{_UNFINISHED}")
+            self._sync(f"{name}{_UNFINISHED}")
             self._files.mv(f"{self._folder}/{name}{_UNFINISHED}", f"{self._folder}/{name}")
+            self._sync("")
 
         self._asked(written, "write", name)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file; one that is cut off is seen by its reader.
+
+        Raises:
+            StateStorageError: it cannot be written.
+        """
+
+        def written() -> None:
+            self._files.makedirs(self._folder, exist_ok=True)
+            self._files.pipe_file(f"{self._folder}/{name}", content)
+            self._sync(name)
+            self._sync("")
+
+        self._asked(written, "write", name)
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a small file; None if it is gone.
+
+        Raises:
+            StateStorageError: it cannot be read.
+        """
+
+        def found() -> bytes | None:
+            try:
+                return bytes(self._files.cat_file(f"{self._folder}/{name}"))
+            except FileNotFoundError:
+                return None
+
+        return self._asked(found, "read", name)
 
     def remove(self, names: Iterable[str]) -> None:
         """Removes snapshots; those that are gone already are no error.
@@ -105,10 +147,15 @@ class SnapshotFolder:
 
         def removed() -> None:
             for name in names:
+                path = f"{self._folder}/{name}"
                 try:
-                    self._files.rm_file(f"{self._folder}/{name}")
+                    self._files.rm_file(path)
                 except FileNotFoundError:
                     continue
+                except (IsADirectoryError, PermissionError):  # which a system may call a folder of that name
+                    if not self._files.isdir(path):
+                        raise
+                    self._files.rm(path, recursive=True)
 
         self._asked(removed, "remove")
 
@@ -126,6 +173,21 @@ class SnapshotFolder:
     @property
     def _folder(self) -> str:
         return self._opened[1]
+
+    @property
+    def _is_local(self) -> bool:
+        protocol = self._files.protocol
+        return protocol == "file" or "file" in protocol
+
+    def _sync(self, name: str) -> None:
+        """Makes sure that a file, or that what the folder holds, is on the disk before the push begins."""
+        if not self._is_local or os.name == "nt":  # Windows syncs only what is open for writing
+            return
+        descriptor = os.open(Path(self._folder, name), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _asked(self, ask: Callable[[], Result], verb: str, name: str = "") -> Result:
         """Calls into the file system, whose errors are of any type, and may hold what is no one's business."""

@@ -8,7 +8,9 @@ from typing import Literal
 
 from custom_store_pipeline.redaction import Redactor
 
-RunStatus = Literal["running", "succeeded", "ended"]
+# What became of an entity in another run: ``pushed`` if that run stored its materialisation, ``wiped`` if it did and
+# the asset was wiped after that; or else whether the run is still at it, or has ended.
+Outcome = Literal["running", "ended", "pushed", "wiped"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,16 @@ class Surroundings:
 
     Attributes:
         run_id: its id.
-        status_of: how another run is; ``ended`` also if nothing is known of it.
+        entity: the entity as commands take it: its asset key, the parts joined by ``/``.
+        outcome_of: what became of the entity in another run; ``ended`` also if nothing is known of that run.
         note: tells the user something.
         check: raises if the entity has been given up meanwhile.
         redactor: knows the secrets, of which none may be remembered.
     """
 
     run_id: str
-    status_of: Callable[[str], RunStatus]
+    entity: str
+    outcome_of: Callable[[str], Outcome]
     note: Callable[[str], None]
     check: Callable[[], None]
     redactor: Redactor

@@ -42,7 +42,7 @@ def paths(value: object, path: tuple = ()):
 PATHS = [path for path in paths(EVERY_KEY) if path]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(PATHS), values), min_size=1, max_size=3))
 def test_any_value_anywhere_is_accepted_or_explained(projects: ProjectsFolder, changes: list) -> None:
     document = copy.deepcopy(EVERY_KEY)

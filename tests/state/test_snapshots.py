@@ -18,7 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 
 from custom_store_pipeline.errors import StateStorageError
-from custom_store_pipeline.state.snapshots import SnapshotFolder, run_of, snapshot_name
+from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, file_name, run_of
 
 BUCKET = "bucket"
 PARTS = ("shop", "b", "items")
@@ -296,9 +296,11 @@ def test_passwords_are_never_shown(verb: str, password: str, tmp_path: Path) -> 
 
 
 def test_names_of_snapshots_sort_by_time_and_tell_their_run() -> None:
-    first, second = (snapshot_name(run, datetime(2024, 1, 1, 0, 0, 0, at, UTC)) for run, at in (("b_1", 9), ("a", 10)))
+    first, second = (
+        file_name(run, SNAPSHOT, datetime(2024, 1, 1, 0, 0, 0, at, UTC)) for run, at in (("b_1", 9), ("a", 10))
+    )
 
     assert first == "20240101T000000.000009Z_b_1.parquet"
     assert sorted([second, first]) == [first, second]
     assert (run_of(first), run_of(second)) == ("b_1", "a")
-    assert run_of(snapshot_name("now")) == "now"
+    assert [run_of(file_name("now", kind)) for kind in (SNAPSHOT, PUSH, ORPHAN)] == ["now"] * 3

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import pytz
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from custom_store_pipeline.state.values import UnknownTypeError, decode, encode, from_text, plain, shown, to_text
@@ -163,13 +163,11 @@ def nested() -> st.SearchStrategy[Any]:
     )
 
 
-@settings(max_examples=100, deadline=None)
 @given(nested())
 def test_any_value_comes_back_through_json(value: object) -> None:
     assert exactly(through_json(value)) == exactly(value)
 
 
-@settings(max_examples=100, deadline=None)
 @given(scalars().filter(lambda value: value == value))
 def test_any_scalar_comes_back_from_text(value: object) -> None:
     restored = from_text(to_text(value))
@@ -178,7 +176,6 @@ def test_any_scalar_comes_back_from_text(value: object) -> None:
     assert restored == value
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False))
 def test_texts_of_decimals_are_equal_where_decimals_are(one: Decimal, other: Decimal) -> None:
     assert (to_text(one) == to_text(other)) == (one == other)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from custom_store_pipeline.errors import WatermarkError
@@ -123,7 +123,6 @@ def test_each_column_has_its_own() -> None:
     assert reached == {"at": "b", "number": 2}
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.none() | st.integers(-(2**62), 2**62), max_size=4), max_size=5), st.integers())
 def test_chunks_reach_what_all_rows_together_reach(chunks: list[list[int | None]], before: int) -> None:
     reached = Seen(["at"], {"at": before}).chunks(*(pd.array(chunk, dtype="Int64") for chunk in chunks))

@@ -1,0 +1,219 @@
+"""What the next run of an entity starts from: the newest state that counts, or an earlier one.
+
+Runs may overlap, fail after they have pushed, push late, be deleted, and meet a wipe. Whatever may have put older rows
+over newer ones in the target makes the next run begin where that began, so that these rows are sent again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.errors import StateError
+from custom_store_pipeline.state.pushes import PushRecord
+from custom_store_pipeline.state.remembered import Remembered
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """State in a materialisation, as it was stored.
+
+    Attributes:
+        content: the JSON of :meth:`~custom_store_pipeline.state.remembered.Remembered.to_json`.
+        position: where it is in Dagster's event log.
+        run_id: the run that pushed.
+        when: when it was stored, in UTC.
+    """
+
+    content: Any
+    position: int
+    run_id: str
+    when: datetime
+
+    @property
+    def begun_after(self) -> int:
+        """The position of what was known when its run began."""
+        found = self.content.get("begun_after") if isinstance(self.content, dict) else None
+        return found if isinstance(found, int) else self.position
+
+    def met_a_wipe(self, last_wipe: float) -> bool:
+        """Whether the asset was wiped while its run was at work, so that what it pushed may be gone."""
+        seen = self.content.get("wiped_at") if isinstance(self.content, dict) else None
+        return seen is not None and seen != last_wipe
+
+    def decoded(self) -> Remembered:
+        """The state.
+
+        Raises:
+            StateError: it cannot be read, or another version of this package wrote it.
+        """
+        try:
+            return Remembered.from_json(self.content)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            problem = f"what is remembered cannot be read ({type(error).__name__}: {error})"
+        raise StateError(f"{problem}; forget it: custom-store state reset ENTITY")
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What was found.
+
+    Attributes:
+        remembered: what the next run starts from; None for nothing.
+        position: where it was found in the event log: changes with each successful push and each forgetting.
+        starts_from: the position of the state that the next run starts from; an earlier one after runs that overlapped.
+        run_id: the run that pushed, or that forgot by hand (then empty).
+        when: when it was stored, in UTC; None for nothing.
+        overlapped: two runs of the entity were at work at once, so that the next one starts where the earlier of them
+            started.
+        wiped_at: when the asset was last wiped, in seconds since 1970; 0 for never.
+        repeats: the run whose push failed, or was late, so that the next run starts where it started; or empty.
+        unrecorded: such a push may have left rows whose keys no snapshot tells of.
+    """
+
+    remembered: Remembered | None = None
+    position: int = 0
+    starts_from: int = 0
+    run_id: str = ""
+    when: datetime | None = None
+    overlapped: bool = False
+    wiped_at: float = 0.0
+    repeats: str = ""
+    unrecorded: bool = False
+
+
+def starting_point(
+    states: Iterable[StoredState],
+    forgotten_at: Callable[[int], int],
+    last_wipe: float,
+    failed: Sequence[PushRecord] = (),
+) -> Recalled:
+    """What the next run starts from.
+
+    Args:
+        states: the states that are stored, newest first; those that were wiped or deleted are not among them.
+        forgotten_at: the position of the newest forgetting after a position; 0 if there is none.
+        last_wipe: when the asset was last wiped, in seconds since 1970; 0 for never.
+        failed: the pushes that have ended, and of which no state was stored.
+
+    Raises:
+        StateError: a newer version of this package wrote the state.
+    """
+    states = iter(states)
+    latest = next(states, None)
+    unrecorded = any(not push.with_keys for push in failed)
+    since = latest.begun_after if latest else 0
+    # What a run remembered that was at work while all was forgotten does not count either.
+    forgotten = forgotten_at(since)
+    if latest is None or forgotten or latest.met_a_wipe(last_wipe):
+        position = max(forgotten, latest.position if latest else 0)
+        return Recalled(position=position, starts_from=position, wiped_at=last_wipe, unrecorded=unrecorded)
+    found = Recalled(
+        latest.decoded(),
+        latest.position,
+        latest.position,
+        latest.run_id,
+        latest.when,
+        wiped_at=last_wipe,
+        unrecorded=unrecorded,
+    )
+    found = _before_overlap(found, since, states)
+    if not failed or found.remembered is None:
+        return found
+    forgotten_since = any(push.wiped_at != last_wipe or forgotten_at(push.position) for push in failed)
+    return _before_failed_pushes(found, failed, forgotten_since=forgotten_since)
+
+
+def _before_overlap(found: Recalled, since: int, earlier_states: Iterator[StoredState]) -> Recalled:
+    """Runs that began before the latest one had pushed, and that pushed before it was stored.
+
+    Which of them wrote a row last cannot be known, so the next run takes up where the earliest of them did.
+    """
+    began, overlapped, before = since, False, Remembered()
+    for earlier in earlier_states:
+        if earlier.position <= began:
+            before = earlier.decoded() if earlier.position == began else before
+            break
+        overlapped = True
+        began = min(began, earlier.begun_after)
+    if not overlapped or found.remembered is None:
+        return found
+    remembered = replace(found.remembered, watermarks=before.watermarks, driver_state=before.driver_state)
+    return replace(found, remembered=remembered, starts_from=began, overlapped=True)
+
+
+def _before_failed_pushes(found: Recalled, failed: Sequence[PushRecord], *, forgotten_since: bool) -> Recalled:
+    """The next run starts where the earliest of the pushes started, or lower.
+
+    A later state may have lower watermarks (a full load of an older source, a load after a wipe), so it is each
+    column's lowest that counts. Of the driver's own state it cannot be told which is the lower one.
+    """
+    remembered, earliest = found.remembered or Remembered(), min(failed, key=lambda push: push.position)
+    watermarks: Mapping[str, Any] = remembered.watermarks
+    for push in failed:
+        watermarks = _lowest(watermarks, push.watermarks)
+    driver_state = remembered.driver_state
+    if earliest.position < found.starts_from or forgotten_since:
+        driver_state = None if forgotten_since else earliest.driver_state
+    if watermarks == remembered.watermarks and driver_state == remembered.driver_state:
+        return found
+    remembered = replace(remembered, watermarks=watermarks, driver_state=driver_state)
+    starts_from = min(found.starts_from, earliest.position)
+    return replace(found, remembered=remembered, starts_from=starts_from, repeats=earliest.run_id)
+
+
+def _lowest(some: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Each column's lower value; none for a column that is not in both, or whose values have no order."""
+    lowest = {}
+    for column, value in some.items():
+        other = others.get(column)
+        if value is not None and other is not None:
+            with contextlib.suppress(TypeError):
+                lowest[column] = min(value, other)
+    return lowest
+
+
+@dataclass(frozen=True)
+class LoadStart:
+    """What one load of an entity starts from.
+
+    Attributes:
+        before: the state that it starts from.
+        push: what its push leaves for other runs.
+    """
+
+    before: Remembered
+    push: PushRecord
+
+
+def load_start(recalled: Recalled, config: MappingConfig, source: str, run_id: str) -> LoadStart:
+    """What one load of an entity starts from.
+
+    Args:
+        recalled: what is remembered of the entity.
+        config: its mapping's settings.
+        source: the asset key of its source, its parts joined by ``/``.
+        run_id: the run.
+    """
+    before = recalled.remembered or Remembered()
+    if before.source != source:
+        # Watermarks of another source mean nothing here; what the target has from it is still there to be deleted.
+        before = Remembered(snapshot=before.snapshot)
+    if config.first_load:
+        before = Remembered()
+    snapshot = replace(before.snapshot, unrecorded=before.snapshot.unrecorded or recalled.unrecorded)
+    before = replace(before, snapshot=snapshot, begun_after=recalled.position, wiped_at=recalled.wiped_at)
+    with_keys = config.delete_type == "keys"
+    push = PushRecord(run_id, wiped_at=recalled.wiped_at, with_keys=with_keys)
+    if config.load_type == "incremental" and not config.first_load:  # others may touch any row
+        push = replace(
+            push,
+            position=recalled.starts_from,
+            watermarks=before.watermarks,
+            driver_state=before.driver_state,
+        )
+    return LoadStart(before, push)
