@@ -8,6 +8,7 @@ import dagster as dg
 
 from custom_store_pipeline.config.lineage import SIDES
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
+from custom_store_pipeline.config.models import BROKEN_FILES, is_plain_name
 from custom_store_pipeline.errors import ConfigurationError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier, kind_of
@@ -60,9 +61,9 @@ def build_assets(projects: Projects, versions: Mapping[AssetPath, str], made_els
     for mapping in projects.mappings:
         try:
             of_mapping = list(_steps(mapping, projects, versions, to_wait_for)), list(_schedules(mapping))
-        except dg.DagsterError as error:
+        except Exception as error:
             # The checks should have found it; a mistake that they overlook must not take all other mappings down.
-            message = f"Dagster refuses this mapping: {error}"
+            message = f"this mapping cannot be turned into assets: {type(error).__name__}: {error}"
             broken.append(BrokenFile(mapping.project, mapping.file.path, (mapping.problem((), message),)))
             continue
         built.append(mapping)
@@ -192,14 +193,14 @@ def _placeholder(file: BrokenFile, name: str) -> dg.AssetsDefinition:
     line = max(file.problems[0].line, 1)
     reference = dg.LocalFileCodeReference(file_path=str(file.path), line_number=line, label="mapping")
     spec = dg.AssetSpec(
-        key=[file.project, "invalid", name],
+        key=[file.project, BROKEN_FILES, name],
         description=f"This mapping file cannot be used:\n\n{_as_markdown(file.problems)}",
-        group_name=dagster_identifier(file.project),
+        group_name=file.project if is_plain_name(file.project) else dagster_identifier(file.project),
         metadata={"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])},
     )
 
     @dg.multi_asset(
-        name=dagster_identifier(file.project, "invalid", name),
+        name=dagster_identifier(file.project, BROKEN_FILES, "file", name),
         outs={dagster_identifier("to", name): dg.AssetOut.from_spec(spec)},
     )
     def placeholder() -> None:

@@ -32,6 +32,7 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
 
     PATHS are projects folders, project folders or mapping files; by default the projects folder of the settings. Exits
     with 1 and prints every problem (file:line:column: key: message), or with 0 and prints a table of what is there.
+    Keys that have no effect are warned of.
     """
     problems: set[Problem] = set()
     mappings: list[LoadedMapping] = []
@@ -41,8 +42,9 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
         chosen = [mapping for mapping in projects.mappings if mapping.file.path.is_relative_to(wanted)]
         problems.update(_problems_below(projects, wanted), check_format_options(chosen))
         mappings += chosen
+    warnings = sorted({warning for mapping in mappings for warning in mapping.warnings})
     if as_json:
-        click.echo(json.dumps(_as_json(sorted(problems), mappings), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(sorted(problems), warnings, mappings), indent=2, ensure_ascii=False))
     elif problems:
         click.echo("\n".join(str(problem) for problem in sorted(problems)))
         click.echo(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
@@ -53,6 +55,9 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
         )
     else:
         _print_table(mappings)
+    if not as_json:
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
     if problems:
         raise SystemExit(1)
 
@@ -207,9 +212,12 @@ def _problems_below(projects: Projects, wanted: Path) -> Iterable[Problem]:
     return (problem for problem in projects.problems if (Path.cwd() / problem.file).is_relative_to(wanted))
 
 
-def _as_json(problems: Sequence[Problem], mappings: Sequence[LoadedMapping]) -> dict[str, object]:
+def _as_json(
+    problems: Sequence[Problem], warnings: Sequence[Problem], mappings: Sequence[LoadedMapping]
+) -> dict[str, object]:
     return {
         "problems": [dataclasses.asdict(problem) for problem in problems],
+        "warnings": [dataclasses.asdict(warning) for warning in warnings],
         "mappings": [
             {
                 "project": mapping.project,

@@ -75,7 +75,7 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
         built = build_assets(projects, versions, made_elsewhere)
-    for problem in built.problems:
+    for problem in (*built.problems, *projects.warnings):
         _log.warning("%s", problem)
     scope = Scope(project, projects.borrowed(project))
     loaded = Loaded(

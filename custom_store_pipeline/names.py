@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+
+# The longest part of a name that is shown as it is; the hash says the rest.
+_SHOWN = 100
 
 
 def pascal_case(file_name: str) -> str:
@@ -25,11 +29,18 @@ def kind_of(file_name: str) -> str:
 
 
 def dagster_identifier(*parts: str) -> str:
-    """A name that Dagster takes for ops, outputs and resource keys (``[A-Za-z0-9_]+``).
+    """A name that Dagster takes for ops, outputs and resource keys (``[A-Za-z0-9_]+``), another one for other parts.
 
-    Parts that are identifiers already are joined by ``__`` as they are, so that people can write the result by hand
-    (``blog__sqlite_store_driver``). Others get a short hash of the original, so that ``a.b`` and ``a_b`` stay apart.
+    Plain parts are joined by ``__`` as they are, so that people can write the result by hand
+    (``blog__sqlite_store_driver``). If one of them is not plain, because it has other characters, or an ``_`` that
+    could be taken for the joint, a hash of all parts follows ``___``, which joined plain parts never hold.
     """
     text = "__".join(parts)
-    safe = re.sub(r"[^A-Za-z0-9_]", "_", text)
-    return safe if safe == text else f"{safe}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    if all(_PLAIN.fullmatch(part) for part in parts):
+        return text
+    # As JSON, in which ("a", "b__c") and ("a__b", "c") differ, and which has a form for lone surrogates.
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return f"{re.sub(r'[^A-Za-z0-9]+', '_', text)[:_SHOWN].strip('_')}___{digest}"
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*")

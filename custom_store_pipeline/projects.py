@@ -70,6 +70,11 @@ class Projects:
         return frozenset(mapping.store_project(side) for mapping in self.mappings for side in SIDES) - {project or ""}
 
     @property
+    def warnings(self) -> list[Problem]:
+        """What has no effect in mappings that can be used, sorted by place."""
+        return sorted(warning for mapping in self.mappings for warning in mapping.warnings)
+
+    @property
     def problems(self) -> list[Problem]:
         """All problems, sorted by place."""
         return sorted({problem for file in self.broken_files for problem in file.problems} | set(self.driver_problems))

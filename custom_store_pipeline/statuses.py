@@ -20,7 +20,8 @@ class PushStatus:
     warning: str | None = None
 
 
-_FAILED_STATUSES = {"failed", "error"}
+_FAILED_STATUSES = frozenset({"failed", "failure", "fail", "error", "errored", "false"})
+_NOT_SUCCESS = frozenset({"false", "no", "0", ""})
 
 
 def read_status(returned: Any) -> PushStatus:
@@ -29,9 +30,13 @@ def read_status(returned: Any) -> PushStatus:
     Source: custom_store_driver.md, "Notes": a status or result, even if it is just a success flag.
 
     Raises:
-        PushReportedFailureError: ``False``, a dict with ``success: False`` or ``status: "failed" | "error"``, or a
-            generator or coroutine, whose body never ran; the message begins with "returned".
+        PushReportedFailureError: ``False``; ``"failed"``, ``"failure"`` or ``"error"``; a dict with ``success: False``
+            or one of these as ``status``, in whatever case and as texts too; an exception; or a generator or
+            coroutine, whose body never ran. The message begins with "returned".
     """
+    if isinstance(returned, BaseException) or (isinstance(returned, type) and issubclass(returned, BaseException)):
+        name = returned.__name__ if isinstance(returned, type) else f"{type(returned).__name__}: {returned}"
+        raise PushReportedFailureError(f"returned the exception {name}; raise it instead")
     if inspect.isgenerator(returned) or inspect.isawaitable(returned):
         raise PushReportedFailureError(
             f"returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
@@ -47,10 +52,17 @@ def read_status(returned: Any) -> PushStatus:
         return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
     if isinstance(returned, Mapping):
         values = {str(key): plain_value(value) for key, value in returned.items()}
-        if not values.get("success", True) or str(values.get("status")).lower() in _FAILED_STATUSES:
+        by_name = {key.lower(): value for key, value in values.items()}
+        success = by_name.get("success", True)
+        is_failure = str(success).strip().lower() in _NOT_SUCCESS if isinstance(success, str) else not success
+        if is_failure or _is_failed(by_name.get("status")):
             said = ", ".join(f"{key}: {value}" for key, value in values.items())
             raise PushReportedFailureError(f"returned a failed status ({said})")
-        return PushStatus({key: value for key, value in values.items() if key != "success"})
+        return PushStatus({key: value for key, value in values.items() if key.lower() != "success"})
+    if _is_failed(returned):
+        raise PushReportedFailureError(
+            f"returned the status '{returned}'; raise an exception instead, which can say why"
+        )
     if isinstance(plain, int | float) or isinstance(returned, str):
         return PushStatus({"status": plain})
     return PushStatus(
@@ -58,6 +70,10 @@ def read_status(returned: Any) -> PushStatus:
         f"the push returned {type(returned).__name__}, which is no status and is taken as success; "
         "return True, False, a number, a text or a dict",
     )
+
+
+def _is_failed(status: Any) -> bool:
+    return status is False or (isinstance(status, str) and status.strip().lower() in _FAILED_STATUSES)
 
 
 def read_fingerprint(returned: Any) -> str:

@@ -353,7 +353,10 @@ def test_a_mapping_that_dagster_refuses_takes_no_other_down(
     graph = projects.definitions().resolve_asset_graph()
 
     placeholder = graph.get(dg.AssetKey(["shop", "invalid", "refused"]))
-    assert "refused.yaml:3:5: Dagster refuses this mapping: no such schedule" in (placeholder.description or "")
+    assert (
+        "refused.yaml:3:5: this mapping cannot be turned into assets: DagsterInvalidDefinitionError: no such schedule"
+        in (placeholder.description or "")
+    )
     assert graph.has(dg.AssetKey(["shop", "sqlite_store_driver", "good"]))
     assert not graph.has(dg.AssetKey(["shop", "sqlite_store_driver", "bad"]))
 
@@ -400,3 +403,58 @@ def test_a_secret_that_came_as_a_columns_name_is_masked(
     metadata = projects.materialize().metadata["shop/target/items"]
 
     assert [column.name for column in metadata["dagster/column_schema"].columns] == ["error: bad token ***"]
+
+
+def test_stores_whose_names_meet_have_drivers_of_their_own(projects: ProjectsFolder) -> None:
+    """Joined by ``__``, project ``a`` with store ``b__c`` and project ``a__b`` with store ``c`` are the same."""
+    for project, name in (("a", "b__c"), ("a__b", "c")):
+        projects.driver("items_store_driver", SOURCE.replace('"ü"', f'"{project}"'), project)
+        projects.sqlite(project)
+        projects.mapping(
+            f"""
+            mappings:
+              - mapping:
+                  mapping_name: {"b__c" if project == "a" else "c"}
+                  schedule: "@daily"
+                  from: {{store: {{file_name: items_store_driver, name: {name}}}, entity: {{include: [items]}}}}
+                  to: {{file_name: sqlite_store_driver, args: {{path: {project}.db}}}}
+            """,
+            project=project,
+        )
+
+    assert projects.materialize().success
+
+    for project in ("a", "a__b"):
+        with contextlib.closing(sqlite3.connect(projects.root / f"{project}.db")) as connection:
+            assert connection.execute("SELECT name FROM items WHERE id = 2").fetchall() == [(project,)]
+
+
+def test_a_broken_file_beside_a_mapping_called_as_its_placeholder_takes_no_other_down(projects: ProjectsFolder) -> None:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping(more="mapping_name: invalid"), name="good")
+    projects.mapping("mappings: []", name="1")
+
+    keys = {"/".join(key.path) for key in projects.definitions().resolve_asset_graph().get_all_asset_keys()}
+
+    assert {"shop/invalid/1", "shop/sqlite_store_driver/items"} <= keys
+    assert projects.materialize("shop/sqlite_store_driver/items").success
+
+
+def test_whatever_goes_wrong_with_a_mapping_takes_no_other_down(
+    projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping(include="[good]"), name="good")
+    projects.mapping(mapping(include="[bad]", more="schedule: '@daily'"), name="refused")
+
+    def fail(**_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(dg, "ScheduleDefinition", fail)
+    graph = projects.definitions().resolve_asset_graph()
+
+    description = graph.get(dg.AssetKey(["shop", "invalid", "refused"])).description or ""
+    assert "this mapping cannot be turned into assets: RecursionError: too deep" in description
+    assert graph.has(dg.AssetKey(["shop", "sqlite_store_driver", "good"]))

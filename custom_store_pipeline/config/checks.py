@@ -7,17 +7,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from custom_store_pipeline.config.environment import malformed_reference
-from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.config.models import BROKEN_FILES, MappingConfig
 from custom_store_pipeline.config.yaml_file import KeyPath
 from custom_store_pipeline.errors import did_you_mean
 
 
 class Finding(NamedTuple):
-    """Something wrong at a key of a mapping; ``at_key``: the key itself is wrong, not its value."""
+    """Something wrong at a key of a mapping.
+
+    Attributes:
+        key_path: where.
+        message: what, and what to do.
+        at_key: the key itself is wrong, not its value.
+        is_warning: the mapping can be used all the same.
+    """
 
     key_path: KeyPath
     message: str
     at_key: bool = False
+    is_warning: bool = False
 
 
 # What each run adds to a driver's config. A store's key of the same name would be shadowed, that is, ignored.
@@ -38,11 +46,18 @@ RUN_KEYS = frozenset(
 _BESIDE_STORE = frozenset({"data_format", "entity", "offset"})
 
 
-def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Finding]:
-    """Everything that is wrong with a mapping whose keys and types are right."""
+def check_mapping(config: MappingConfig, document: Mapping[str, Any], written: Mapping[str, Any]) -> list[Finding]:
+    """Everything that is wrong with a mapping whose keys and types are right.
+
+    Args:
+        config: the mapping.
+        document: the mapping, merged with the defaults of its file.
+        written: the mapping without the defaults.
+    """
     return [
         *_stores(config, document),
-        *_data_format(config),
+        *_variables(document),
+        *_without_effect(config, written),
         *_entities(config),
         *_loads(config, document),
         *_deletions(config),
@@ -52,6 +67,9 @@ def check_mapping(config: MappingConfig, document: Mapping[str, Any]) -> list[Fi
 
 def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Finding]:
     for side, store in (("from", config.from_.store), ("to", config.to.store)):
+        if store.label == BROKEN_FILES:
+            message = f"'{store.label}' is where files that cannot be used are shown; give the store another 'name'"
+            yield Finding((side, "store", "name" if store.name else "file_name"), message)
         for key in store.model_extra or {}:
             path: KeyPath = (side, "store", key)
             if key in _BESIDE_STORE:
@@ -67,10 +85,46 @@ def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Find
                 yield Finding(path, f"'{found}' is no environment variable; {remedy}")
 
 
-def _data_format(config: MappingConfig) -> Iterator[Finding]:
-    for path, text in _strings(config.from_.data_format.options, ("from", "data_format")):
-        if "${" in text:
+def _variables(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """``${NAME}`` where nothing would fill it in."""
+    for path, text in _strings(document, ()):
+        of_store = path[1:2] == ("store",)
+        if "${" in text and not of_store and path not in (("to", "entity", "name"), ("description",)):
             yield Finding(path, f"'{text}': variables are filled in only in stores; write the value itself")
+    for path in _keys(document, ()):
+        if "${" in str(path[-1]):
+            yield Finding(
+                path, f"'{path[-1]}': variables are filled in only in values; write the key itself", at_key=True
+            )
+
+
+def _keys(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield (*path, key)
+            yield from _keys(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _keys(item, (*path, index))
+
+
+def _without_effect(config: MappingConfig, written: Mapping[str, Any]) -> Iterator[Finding]:
+    """Keys of the mapping itself that nothing would look at; in ``defaults`` they may be meant for other mappings."""
+    offset = written.get("from", {}).get("offset", {})
+    if "timezone" in written and config.schedule is None and config.partitions is None:
+        message = "only 'schedule' and 'partitions' look at the time zone; write one of these, or remove it"
+        yield Finding(("timezone",), message, at_key=True, is_warning=True)
+    if "delete_log_columns" in written and config.delete_mode != "soft_delete":
+        message = (
+            f"delete_mode is {config.delete_mode}, which marks no rows; write delete_mode: soft_delete, or remove it"
+        )
+        yield Finding(("delete_log_columns",), message, at_key=True, is_warning=True)
+    if "max_delete_fraction" in written and config.delete_type != "keys":
+        message = "only deletions that are found by comparing keys are limited; write delete_type: keys, or remove it"
+        yield Finding(("max_delete_fraction",), message, at_key=True, is_warning=True)
+    if "joining_condition" in offset and not config.from_.offset.offset_columns:
+        message = "there are no offset_columns to join; write offset_columns, or remove it"
+        yield Finding(("from", "offset", "joining_condition"), message, at_key=True, is_warning=True)
 
 
 def _strings(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -86,7 +140,7 @@ def _strings(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 def _entities(config: MappingConfig) -> Iterator[Finding]:
     chosen = config.from_.entity
-    included = chosen.include or ()
+    included = dict.fromkeys(chosen.include or ())
     for index, name in enumerate(chosen.exclude):
         if name not in included:
             message = f"'{name}' is not in include, so there is nothing to exclude{did_you_mean(name, included)}"
@@ -147,19 +201,21 @@ def _deletions(config: MappingConfig) -> Iterator[Finding]:
         without = sorted(name for name in names if not keys.get(name)) if isinstance(keys, dict) else []
         if not keys or without:
             of = f" of {', '.join(without)}" if without else ""
-            message = f"delete_type is keys, which compares primary keys: name those{of}, such as [id]"
-            yield Finding(("from", "entity", "primary_keys") if keys else ("delete_type",), message)
+            message = f"delete_type is keys, which compares primary keys; name those{of} here, such as [id]"
+            yield Finding(("from", "entity", "primary_keys"), message)
     keys = chosen.primary_keys
     every = keys.values() if isinstance(keys, dict) else [keys]
     primary = {key for names in every for key in ([names] if isinstance(names, str) else names)}
+    seen: set[str] = set()
     for index, log in enumerate(config.delete_log_columns):
         if log.column in primary:
             message = f"'{log.column}' is a primary key, which says what is deleted; choose another column"
             yield Finding(("delete_log_columns", index), message)
-        if log.column in [other.column for other in config.delete_log_columns[:index]]:
+        if log.column in seen:
             yield Finding(
                 ("delete_log_columns", index), f"the column '{log.column}' stands twice in the list; keep one"
             )
+        seen.add(log.column)
 
 
 def _partitions(config: MappingConfig) -> Iterator[Finding]:

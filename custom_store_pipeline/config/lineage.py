@@ -112,14 +112,15 @@ def _cycles(mappings: list[LoadedMapping]) -> Iterator[Finding]:
             path = " → ".join("/".join(key) for key in cycle)
             message = f"the entities go round in a circle: {path}; break it at one of these mappings"
             yield mapping, mapping.problem(_include_path(mapping, entity), message)
-            del made_by[entity.target_key]
+            # Each mapping is told of one circle, or many entities would be sorted many times.
+            made_by = {key: made for key, made in made_by.items() if made[0] != number}
         else:
             return
 
 
 def _include_path(mapping: LoadedMapping, entity: Entity) -> KeyPath:
-    included = mapping.config.from_.entity.include
-    return ("from", "entity", "include", included.index(entity.name)) if included else ("from", "entity")
+    index = mapping.include_positions.get(entity.name)
+    return ("from", "entity") if index is None else ("from", "entity", "include", index)
 
 
 def _at(mapping: LoadedMapping) -> str:

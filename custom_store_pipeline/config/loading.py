@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from custom_store_pipeline.config.checks import check_mapping
-from custom_store_pipeline.config.models import MappingConfig, Store, is_plain_name
+from custom_store_pipeline.config.models import MappingConfig, Store, is_plain_name, unreadable
 from custom_store_pipeline.config.problems import explain
 from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, dotted, has_path, read_yaml
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
@@ -79,6 +79,7 @@ class LoadedMapping:
         index: its place in the file's list, from 0.
         config: its settings.
         document: the mapping as written, merged with the defaults, ``to`` in its long form. ``${…}`` is unresolved.
+        warnings: keys of it that have no effect.
     """
 
     project: str
@@ -87,6 +88,7 @@ class LoadedMapping:
     index: int
     config: MappingConfig
     document: dict[str, Any] = field(repr=False)
+    warnings: tuple[Problem, ...] = ()
 
     def store(self, side: Side) -> Store:
         """The settings of one side's store."""
@@ -116,6 +118,11 @@ class LoadedMapping:
             (self.store_project("from"), self.store("from").label, name),
             (self.store_project("to"), self.store("to").label, target_name),
         )
+
+    @cached_property
+    def include_positions(self) -> Mapping[str, int]:
+        """Where each entity stands in ``from.entity.include``."""
+        return {name: index for index, name in enumerate(self.config.from_.entity.include or ())}
 
     def problem(self, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem at a key of this mapping, written in the mapping itself or in the file's defaults."""
@@ -158,7 +165,7 @@ def mapping_files(projects_dir: Path, project: str | None = None) -> Iterator[tu
             mappings = folder / "mappings"
             for path in sorted(mappings.rglob("*")):
                 hidden = any(part.startswith(".") for part in path.relative_to(mappings).parts)
-                if path.suffix in (".yaml", ".yml") and path.is_file() and not hidden:
+                if path.suffix.lower() in (".yaml", ".yml") and path.is_file() and not hidden:
                     yield folder.name, path
 
 
@@ -224,7 +231,8 @@ def _items(file: YamlFile) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]) -> LoadedMapping | list[Problem]:
     defaults = file.content.get("defaults")
-    document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), _long_form(item))
+    written = _long_form(item)
+    document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), written)
     if not_text := list(_keys_that_are_no_text(document)):
         return [
             _place(file, index, path, f"a key must be a text, not {describe(path[-1])}; quote it", at_key=True)
@@ -237,11 +245,17 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
             _place(file, index, error["loc"], explain(error), at_key=error["type"] == "extra_forbidden")
             for error in invalid.errors()
         ]
-    found = check_mapping(config, document)
-    if found:
-        return [_place(file, index, path, message, at_key=at_key) for path, message, at_key in found]
+    found = check_mapping(config, document, written)
+    placed = [
+        (finding.is_warning, _place(file, index, finding.key_path, finding.message, at_key=finding.at_key))
+        for finding in found
+    ]
+    if not all(is_warning for is_warning, _ in placed):
+        return [problem for is_warning, problem in placed if not is_warning]
     name = config.mapping_name or (file.path.stem if index == 0 else f"{file.path.stem}_{index + 1}")
-    return LoadedMapping(project, name, file, index, config, document)
+    if problem := unreadable(name):
+        return [_place(file, index, (), f"{problem}; rename the file, or write 'mapping_name'", at_key=True)]
+    return LoadedMapping(project, name, file, index, config, document, tuple(warning for _, warning in placed))
 
 
 def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import unicodedata
 import zoneinfo
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -84,14 +85,44 @@ def _tags(value: dict[str, str]) -> dict[str, str]:
 
 
 def _unique(value: tuple[str, ...]) -> tuple[str, ...]:
-    for index, name in enumerate(value):
-        if name in value[:index]:
+    seen: set[str] = set()
+    for name in value:
+        if name in seen:
             raise _refuse(f"'{name}' stands twice in the list; keep it once")
+        seen.add(name)
+    return value
+
+
+# Cc: control characters, Cs: half of a character, Zl and Zp: ends of lines and paragraphs.
+_NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")
+# They turn the direction of what follows round, so that a name reads as another one (unicode.org, UTS 55).
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def unreadable(name: str) -> str | None:
+    """Why people could not tell a name from others, or None."""
+    if not name.strip():
+        return "a name must not be blank"
+    for character in name:
+        if character in _BIDI or unicodedata.category(character) in _NOT_SHOWN:
+            return f"{name!a} has the invisible character U+{ord(character):04X} in it; take it out"
+    return None
+
+
+def _readable(value: str) -> str:
+    if problem := unreadable(value):
+        raise _refuse(problem)
     return value
 
 
 def _keys_by_entity(value: Any) -> Any:
     """Both forms of ``primary_keys``: a list for all entities, or a list (or one name) for each."""
+    for keys in value.values() if isinstance(value, dict) else [value]:
+        columns = [keys] if isinstance(keys, str) else keys if isinstance(keys, list) else []
+        texts = tuple(column for column in columns if isinstance(column, str))
+        if not all(text.strip() for text in texts):
+            raise _refuse("a column must not be blank; name it, or leave it out")
+        _unique(texts)
     if isinstance(value, str) or (isinstance(value, list) and all(isinstance(key, str) for key in value)):
         return value
     if isinstance(value, dict) and all(
@@ -160,8 +191,12 @@ def _not_from_the_environment(value: str) -> str:
     return value
 
 
+# The name of a store under which files that cannot be used are shown as assets.
+BROKEN_FILES = "invalid"
+
 Text = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Text, ...], Field(strict=False), AfterValidator(_unique)]
+Name = Annotated[Text, AfterValidator(_readable)]
+Names = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_unique)]
 
 
 class Section(BaseModel):
@@ -178,7 +213,7 @@ class Store(Section):
     type: Literal["custom"] = "custom"
     file_name: Annotated[Text, AfterValidator(_file_name)]
     project_name: Annotated[Text, AfterValidator(_identifier)] | None = None
-    name: Annotated[Text, AfterValidator(_not_from_the_environment)] | None = None
+    name: Annotated[Name, AfterValidator(_not_from_the_environment)] | None = None
     args: dict[Any, Any] = {}
 
     @property
@@ -228,7 +263,7 @@ class Source(Section):
 class TargetEntities(Section):
     """What the entities are called in the target."""
 
-    name: Annotated[Text, AfterValidator(_without_stray_placeholders)] = "{entity}"
+    name: Annotated[Name, AfterValidator(_without_stray_placeholders)] = "{entity}"
 
 
 class Target(Section):
@@ -253,7 +288,7 @@ NO_RETRIES = Retries(max_attempts=1)
 class LogColumn(Section):
     """A column that marks a row as deleted, and its value."""
 
-    column: Text
+    column: Name
     value: Any
 
 
@@ -273,7 +308,7 @@ class MappingConfig(Section):
     Source: custom_store_driver.md, "Example YAML Configuration", and docs/mapping.md, which lists each key.
     """
 
-    mapping_name: Text | None = None
+    mapping_name: Name | None = None
     from_: Source = Field(alias="from")
     to: Target
     load_type: Literal["full", "full_load", "incremental"] = "full"

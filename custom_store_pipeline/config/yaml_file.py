@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ KeyPath = tuple[str | int, ...]
 _DEEPEST = 50
 _NODES_PER_CHARACTER = 40  # of a short file, so that one that doubles itself again and again is refused in milliseconds
 _MOST_NODES = 1_000_000
+# Each level of a block is indented further, or begins after "- " or "? " in the same line.
+_INDENTATION = re.compile(r"^[ ?-]+", re.MULTILINE)
 _TOO_DEEP = "values are nested too deeply, or aliases refer to each other without end; unfold them"
 
 
@@ -27,14 +30,26 @@ class _Loader(yaml.CSafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
         except yaml.YAMLError:
             raise
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
             kind = node.tag.rpartition(":")[2]
             raise _refused(
-                f"'{node.value}' looks like a value of the type {kind} and is none; quote it", node.start_mark
+                f"'{_shortened(node.value)}' looks like a value of the type {kind} and is none; quote it",
+                node.start_mark,
             ) from None
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise _refused(f"'{_shortened(node.value)}' is too large a number; quote it", node.start_mark)
+        return value
+
+
+# Python refuses to show integers of more than 4,300 digits, and whatever makes a message or a hash of one would fail.
+_MOST_BITS = 14_000
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:50]}…"
 
 
 def _refused(message: str, mark: Any) -> yaml.MarkedYAMLError:
@@ -43,7 +58,8 @@ def _refused(message: str, mark: Any) -> yaml.MarkedYAMLError:
 
 def _check_depth(text: str) -> None:
     """Refuses nesting that would overflow the stack of the C parser, which ends the process and not just the call."""
-    if sum(text.count(character) for character in "[{-?") < _DEEPEST and "\n" + " " * _DEEPEST not in text:
+    deepest_block = max(map(len, _INDENTATION.findall(text)), default=0)
+    if text.count("[") + text.count("{") + deepest_block < _DEEPEST:
         return  # there cannot be that many levels
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
@@ -53,6 +69,16 @@ def _check_depth(text: str) -> None:
             depth -= 1
         if depth > _DEEPEST:
             raise _refused(_TOO_DEEP, event.start_mark)
+
+
+def _check_tags(text: str) -> None:
+    """Refuses tags, all of them: ``!!binary`` or ``!!set`` would bring values that nothing here expects."""
+    if "!" not in text:
+        return
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise _refused(f"the tag '{tag}' is not allowed; write plain values, without tags", event.start_mark)
 
 
 def _check_nodes(root: yaml.Node, text: str) -> None:
@@ -144,6 +170,7 @@ def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
     for _ in range(text.count("\n") + 2):
         try:
             _check_depth(text)
+            _check_tags(text)
             loader = _Loader(text)
             node = loader.get_single_node()
             if node is None:
@@ -189,8 +216,6 @@ def _yaml_problem(error: yaml.YAMLError, shown: str) -> Problem:
     message = str(error.problem)
     if error.context == "expected a single document in the stream":
         message = "a second YAML document begins here; remove the '---' and keep one list 'mappings:'"
-    elif message.startswith("could not determine a constructor for the tag"):
-        message = f"{message}; YAML tags are not allowed, write plain values"
     elif error.context == "while scanning an alias":
         message = "a value that begins with '*' must be quoted, such as '* * * * *'"
     elif "\\t" in message or "that cannot start any token" in message:
@@ -201,7 +226,7 @@ def _yaml_problem(error: yaml.YAMLError, shown: str) -> Problem:
 
 
 def _position(text: str, key_path: KeyPath, *, at_key: bool) -> tuple[int, int]:
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    node = _composed(text)
     if node is None:
         return 1, 1
     mark = node.start_mark
@@ -213,6 +238,12 @@ def _position(text: str, key_path: KeyPath, *, at_key: bool) -> tuple[int, int]:
         last = depth == len(key_path) - 1
         mark = key_node.start_mark if at_key and last else node.start_mark
     return mark.line + 1, mark.column + 1
+
+
+@functools.lru_cache(maxsize=2)
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a file, which is asked for once for each problem in it."""
+    return yaml.compose(text, Loader=yaml.CSafeLoader)
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -240,18 +240,37 @@ def _may_be_bound(tree: ast.Module, name: str) -> bool:
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _methods(own: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[dict[str, _Function], bool]:
-    """The class's methods with those of bases in the same file, and whether there can be no others."""
+def _methods(own: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> tuple[dict[str, _Function], bool]:
+    """The class's methods with those of bases in the same file, and whether there can be no others.
+
+    Each class is looked at once, however many others have it as a base.
+    """
+    known: dict[str, tuple[dict[str, _Function], bool]] = {}
+
+    def of(node: ast.ClassDef) -> tuple[dict[str, _Function], bool]:
+        if node.name not in known:
+            known[node.name] = {}, True  # while its bases are looked at: a class that is its own base has none
+            known[node.name] = _with_own(node, [of(classes[name]) for name in _bases(node, classes)], classes)
+        return known[node.name]
+
+    return of(own)
+
+
+def _bases(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[str]:
+    """The bases that are in the same file."""
+    names = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
+    return [name for name in names if classes[name] is not node]
+
+
+def _with_own(
+    own: ast.ClassDef, inherited: Sequence[tuple[dict[str, _Function], bool]], classes: Mapping[str, ast.ClassDef]
+) -> tuple[dict[str, _Function], bool]:
     methods: dict[str, _Function] = {}
-    all_known = not own.keywords and not own.decorator_list
+    for of_base, _ in inherited:
+        methods = {**of_base, **methods}
+    all_known = not own.keywords and not own.decorator_list and all(known for _, known in inherited)
     for base in own.bases:
-        if isinstance(base, ast.Name) and base.id in classes and classes[base.id] is not own:
-            inherited, known = _methods(
-                classes[base.id], {name: node for name, node in classes.items() if node is not own}
-            )
-            methods = {**inherited, **methods}
-            all_known = all_known and known
-        elif not (isinstance(base, ast.Name) and base.id == "object"):
+        if not (isinstance(base, ast.Name) and (base.id == "object" or classes.get(base.id, own) is not own)):
             all_known = False
     defined_here: set[str] = set()
     for node in _statements(own.body):
