@@ -153,3 +153,15 @@ def test_status_knows_that_the_last_run_failed(shop: ProjectsFolder) -> None:
     assert ", last run failed" in posts
     assert "2" in posts
     assert "never, last run failed" in users
+
+
+def test_validate_warns_of_keys_without_effect(projects: ProjectsFolder) -> None:
+    projects.driver("items_store_driver", SOURCE)
+    projects.sqlite()
+    projects.mapping(mapping(more="max_delete_fraction: 0.5"))
+
+    result = CliRunner().invoke(main, ["validate", str(projects.path)], catch_exceptions=False)
+
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr
+    assert "max_delete_fraction: only deletions that are found by comparing keys are limited" in result.stderr

@@ -139,3 +139,61 @@ def test_files_in_the_wrong_place_are_not_overlooked(projects: ProjectsFolder) -
         "projects/shop/mappings/more/a.yaml: mapping files lie directly in 'mappings/', not in a folder below it; "
         "move the file up",
     ]
+
+
+def test_a_key_without_effect_is_warned_of(projects: ProjectsFolder) -> None:
+    projects.mapping(
+        """
+        defaults: {timezone: Europe/Berlin, max_delete_fraction: 0.1}
+        mappings:
+          - mapping:
+              from: {store: {file_name: a_store_driver}, offset: {joining_condition: OR}}
+              to: {file_name: b_store_driver}
+              timezone: Europe/Paris
+              delete_log_columns: [{column: deleted, value: 1}]
+              max_delete_fraction: 0.5
+        """
+    )
+
+    (file,) = load_mapping_files(projects.path)
+
+    assert file.problems == ()
+    assert [str(warning).partition(":")[2] for warning in sorted(file.mappings[0].warnings)] == [
+        "5:59: from.offset.joining_condition: there are no offset_columns to join; write offset_columns, or remove it",
+        "7:7: timezone: only 'schedule' and 'partitions' look at the time zone; write one of these, or remove it",
+        "8:7: delete_log_columns: delete_mode is hard_delete, which marks no rows; write delete_mode: soft_delete, or "
+        "remove it",
+        "9:7: max_delete_fraction: only deletions that are found by comparing keys are limited; write delete_type: "
+        "keys, or remove it",
+    ]
+
+
+def test_a_key_without_effect_may_stand_in_the_defaults(projects: ProjectsFolder) -> None:
+    projects.mapping(
+        """
+        defaults: {timezone: Europe/Berlin, max_delete_fraction: 0.1}
+        mappings:
+          - mapping: {from: {store: {file_name: a_store_driver}}, to: {file_name: b_store_driver}}
+        """
+    )
+
+    (file,) = load_mapping_files(projects.path)
+
+    assert (file.problems, file.mappings[0].warnings) == ((), ())
+
+
+def test_the_case_of_a_files_ending_does_not_matter(projects: ProjectsFolder) -> None:
+    path = projects.mapping("mappings: [{mapping: {from: {store: {file_name: a}}, to: {file_name: b}}}]")
+    path.rename(path.with_name("UP.YAML"))
+
+    assert [file.path.name for file in load_mapping_files(projects.path)] == ["UP.YAML"]
+
+
+def test_a_file_whose_name_nobody_can_read_needs_a_name_for_its_mapping(projects: ProjectsFolder) -> None:
+    projects.mapping("mappings: [{mapping: {from: {store: {file_name: a}}, to: {file_name: b}}}]", name="a\u202eb")
+
+    (file,) = load_mapping_files(projects.path)
+
+    assert "has the invisible character U+202E in it; take it out; rename the file, or write 'mapping_name'" in str(
+        file.problems[0]
+    )
