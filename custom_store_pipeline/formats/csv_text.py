@@ -1,0 +1,137 @@
+"""csv: every column is read as text, and becomes numbers or booleans only where each text would come back from them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from custom_store_pipeline.errors import UnusableDataError
+from custom_store_pipeline.formats.column_types import from_text
+from custom_store_pipeline.formats.raw import Raw, compression_of, source
+from custom_store_pipeline.frames import index_as_columns
+
+ROWS_PER_CHUNK = 100_000
+
+
+def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+    """The csv chunk by chunk, with the options of ``pandas.read_csv`` and ``exact``.
+
+    ``exact: false`` leaves types to pandas, and so does ``engine: pyarrow``, which has no way to ask for text.
+    """
+    given = {name: value for name, value in options.items() if name != "exact"}
+    exact = options.get("exact", True) and options.get("engine") != "pyarrow"
+    reading = {**_defaults(raw, given), **given, **only_empty_is_null(given)}
+    asked = reading.get("dtype")
+    if exact and asked is None:
+        reading["dtype"] = "str"
+    elif exact and isinstance(asked, Mapping):
+        reading["dtype"] = defaultdict(lambda: "str", asked)
+    guessed = exact and (asked is None or isinstance(asked, Mapping))
+    read: Any = pd.read_csv(source(raw), **reading)
+    kinds: dict[str, str] = {}
+    with contextlib.nullcontext([read]) if isinstance(read, pd.DataFrame) else read as chunks:
+        for chunk in chunks:
+            if "index_col" not in given and not isinstance(chunk.index, pd.RangeIndex):
+                raise UnusableDataError(
+                    "returned a csv whose rows have more values than its header has names; "
+                    "if each line ends with a separator, set data_format.index_col: false"
+                )
+            frame = index_as_columns(chunk)
+            if guessed:
+                as_they_are = {*(asked or ()), *(given.get("converters") or ())}
+                frame = _typed(frame, given, as_they_are, kinds)
+            elif "dtype_backend" not in given:
+                frame = _with_usual_types(frame)
+            check_kinds(frame, kinds)
+            yield frame
+
+
+def _defaults(raw: Raw, options: Mapping[str, Any]) -> dict[str, Any]:
+    defaults: dict[str, Any] = {
+        "chunksize": ROWS_PER_CHUNK,
+        "compression": compression_of(raw, options),
+        "dtype_backend": "numpy_nullable",
+    }
+    separator = options.get("sep", options.get("delimiter", ","))
+    if len(str(separator)) == 1 and not options.keys() & {"engine", "skipfooter"}:
+        defaults["low_memory"] = False  # looks at all rows of a chunk before it decides on a column's type
+    if options.get("engine") == "pyarrow" or "skipfooter" in options:
+        del defaults["chunksize"]  # pandas reads these in one piece only
+    return defaults
+
+
+def only_empty_is_null(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by which only the empty field, and what the user names, is null; ``NA`` may be Namibia."""
+    if options.get("keep_default_na") or options.get("na_filter") is False:
+        return {}
+    named = options.get("na_values")
+    if isinstance(named, Mapping):
+        every = defaultdict(lambda: [""], {name: ["", *_listed(values)] for name, values in named.items()})
+        return {"keep_default_na": False, "na_values": every}
+    return {"keep_default_na": False, "na_values": ["", *_listed(named)]}
+
+
+def _listed(values: Any) -> list[Any]:
+    if values is None:
+        return []
+    return [values] if isinstance(values, str) or not hasattr(values, "__iter__") else list(values)
+
+
+def _typed(
+    frame: pd.DataFrame, options: Mapping[str, Any], as_they_are: set[Any], kinds: Mapping[str, str]
+) -> pd.DataFrame:
+    """Texts as what they are; a column that was text in an earlier chunk stays text."""
+    typed = {}
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        if column.dtype != "string" and column.dtype != "str":
+            typed[name] = column
+        elif {name, position} & as_they_are or kinds.get(str(name)) == "text":
+            typed[name] = column.astype("str") if "dtype_backend" not in options else column
+        else:
+            typed[name] = from_text(column.astype("str"), options)
+    return pd.DataFrame(typed, index=frame.index, columns=frame.columns)
+
+
+def _with_usual_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """The types that pandas users know, wherever they hold the values; only integers with gaps stay ``Int64``."""
+    usual = {}
+    for name, dtype in frame.dtypes.items():
+        if dtype == "string":
+            usual[name] = "str"
+        elif dtype == "Float64" or (dtype in ("Int64", "boolean") and not frame[name].hasnans):
+            usual[name] = {"Float64": "float64", "Int64": "int64", "boolean": "bool"}[str(dtype)]
+    return frame.astype(usual)
+
+
+def check_kinds(frame: pd.DataFrame, kinds: dict[str, str]) -> None:
+    """Refuses a csv column that is of one kind in one chunk and of another later: "7.0" would already have become 7.
+
+    Args:
+        frame: the chunk.
+        kinds: the kinds of columns so far; the chunk's are added.
+
+    Raises:
+        UnusableDataError: names the column, a value and the option that says what it is.
+    """
+    for name in frame.columns:
+        known = frame[name].dropna()
+        if len(known):
+            dtype = known.dtype
+            kind = "booleans" if is_bool_dtype(dtype) else "numbers" if is_numeric_dtype(dtype) else "text"
+            if kinds.setdefault(str(name), kind) != kind:
+                raise UnusableDataError(
+                    f"returned a csv in which the column '{name}' is {kinds[str(name)]} at first and {kind} later "
+                    f"(such as '{_telling(known)}'); say what it is: data_format.dtype: {{{name}: str}}"
+                )
+
+
+def _telling(known: pd.Series) -> Any:
+    """The value that shows best why a column is of its kind: in text, one that is no plain number."""
+    plain = known.astype("str").str.fullmatch(r"-?(0|[1-9]\d*)(\.\d*[1-9])?")
+    return known[~plain].iloc[0] if (~plain).any() else known.iloc[0]
