@@ -18,11 +18,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
+from custom_store_pipeline.formats.kinds import check_kinds
 from custom_store_pipeline.formats.raw import Raw
 from custom_store_pipeline.frames import index_as_columns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = [
+    "DATAFRAME", "FORMATS", "FORMAT_NAMES", "Format", "Raw", "check_kinds", "decode", "missing_extra", "unknown_options"
+]  # fmt: skip
 
 _LONGEST_PATH = 4096
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _LARGEST_EXACT = 2**53  # floats hold each integer up to here
+_SAFE_DIGITS = 15  # and each number of so few digits as a decimal
 _MAYBE_A_NUMBER = re.compile(r"[-+.\d]|inf")
 _USUAL_TRUTHS = (("True", "False"), ("true", "false"), ("TRUE", "FALSE"))
 _NULLABLE = {
@@ -33,18 +34,23 @@ def from_text(column: pd.Series, options: Mapping[str, Any]) -> pd.Series:
     """
     texts = pa.array(column, type=pa.large_string(), from_pandas=True)
     backend = options.get("dtype_backend")
-    if texts.null_count == len(texts):
-        return column if backend is None else _as_series(texts, backend)
+    found = None if texts.null_count == len(texts) else _values(texts, options)
+    if found is None and backend is None:
+        return column
+    return _as_series(texts if found is None else found, backend).set_axis(column.index)
+
+
+def _values(texts: Any, options: Mapping[str, Any]) -> Any:
+    """The values that the texts come back from, or None; the first text settles it for most columns."""
     first = texts[pc.index(pc.is_valid(texts), True).as_py()].as_py()
-    found = _booleans(texts, options)
-    if found is None and _MAYBE_A_NUMBER.match(first):
-        texts_as_numbers = _with_plain_points(texts, options)
-        if texts_as_numbers is not None:
-            found = _integers(texts_as_numbers)
-            found = _floats(texts_as_numbers) if found is None else found
-    if found is None:
-        return column if backend is None else _as_series(texts, backend)
-    return _as_series(found, backend)
+    found = _booleans(texts, first, options)
+    if found is not None or not (_MAYBE_A_NUMBER.match(first) or options.get("decimal") not in (None, ".")):
+        return found
+    numbers = _with_plain_points(texts, options)
+    if numbers is None:
+        return None
+    found = _integers(numbers)
+    return _floats(numbers) if found is None else found
 
 
 def _as_series(values: Any, backend: str | None) -> pd.Series:
@@ -55,10 +61,10 @@ def _as_series(values: Any, backend: str | None) -> pd.Series:
     return pd.Series(values.to_pandas())
 
 
-def _booleans(texts: Any, options: Mapping[str, Any]) -> Any:
+def _booleans(texts: Any, first: str, options: Mapping[str, Any]) -> Any:
     own = (options.get("true_values") or (), options.get("false_values") or ())
     for true, false in (*(((true,), (false,)) for true, false in _USUAL_TRUTHS), own):
-        if not (true or false) or texts[pc.index(pc.is_valid(texts), True).as_py()].as_py() not in (*true, *false):
+        if first not in (*true, *false):
             continue
         known = pa.array([*true, *false], pa.large_string())
         if pc.all(pc.or_kleene(pc.is_in(texts, known), pc.is_null(texts))).as_py():
@@ -92,20 +98,30 @@ def _floats(texts: Any) -> Any:
         values = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
         return None
-    if pc.any(pc.is_nan(values)).as_py() or pc.any(pc.match_substring_regex(texts, r"E|^\+|^-?\.|^-?0\d|\.$")).as_py():
-        return None
-    written = _shortest(pc.cast(values, pa.large_string()))
-    if _all_equal(written, _shortest(texts)) or (_same_decimals(texts) and _all_equal(written, _without_zeros(texts))):
+    if pc.any(pc.is_nan(values)).as_py():
+        return None  # the text "nan"
+    if _short_decimals(texts):
         return values
-    return None
+    written = _without_point_zero(pc.cast(values, pa.large_string()))
+    if _all_equal(written, _without_point_zero(texts)):
+        return values
+    if _same_decimals(texts):
+        return values if _all_equal(written, _without_zeros(texts)) else None
+    other = texts.filter(pc.not_equal(written, _without_point_zero(texts)))  # few: Arrow writes 1e-07 as 0.0000001
+    return values if all(repr(float(text)) == text for text in other.to_pylist()) else None
 
 
-def _shortest(texts: Any) -> Any:
-    """Without what Python and Arrow write differently: ``1.0`` and ``1``, ``1e-07`` and ``1e-7``."""
-    texts = pc.replace_substring_regex(texts, r"\.0$", "")
-    if pc.any(pc.match_substring(texts, "e")).as_py():
-        texts = pc.replace_substring_regex(texts, r"(?:\.0)?e([+-])0*", r"e\1")
-    return texts
+def _short_decimals(texts: Any) -> bool:
+    """Whether all are written as Python writes them, with so few digits (15) that a float holds them; the fast way."""
+    if pc.max(pc.binary_length(texts)).as_py() > _SAFE_DIGITS + len("."):
+        return False
+    plain = r"^-?(0|[1-9]\d*)" + (r"(\.\d+)$" if _same_decimals(texts) else r"(\.\d*[1-9]|\.0)?$")
+    return bool(pc.all(pc.match_substring_regex(texts, plain)).as_py())
+
+
+def _without_point_zero(texts: Any) -> Any:
+    """``1.0`` is how Python, and ``1`` how Arrow writes the same float."""
+    return pc.replace_substring_regex(texts, r"\.0$", "")
 
 
 def _same_decimals(texts: Any) -> bool:
