@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _LARGEST_EXACT = 2**53  # floats hold each integer up to here
-_SAFE_DIGITS = 15  # and each number of so few digits as a decimal
+_SAFE_DIGITS = 15  # and each decimal of so few digits
 _MAYBE_A_NUMBER = re.compile(r"[-+.\d]|inf")
 _USUAL_TRUTHS = (("True", "False"), ("true", "false"), ("TRUE", "FALSE"))
 _NULLABLE = {
@@ -105,15 +105,15 @@ def _floats(texts: Any) -> Any:
     written = _without_point_zero(pc.cast(values, pa.large_string()))
     if _all_equal(written, _without_point_zero(texts)):
         return values
-    if _same_decimals(texts):
-        return values if _all_equal(written, _without_zeros(texts)) else None
+    if _same_decimals(texts) and _all_equal(written, _without_zeros(texts)):
+        return values
     other = texts.filter(pc.not_equal(written, _without_point_zero(texts)))  # few: Arrow writes 1e-07 as 0.0000001
     return values if all(repr(float(text)) == text for text in other.to_pylist()) else None
 
 
 def _short_decimals(texts: Any) -> bool:
     """Whether all are written as Python writes them, with so few digits (15) that a float holds them; the fast way."""
-    if pc.max(pc.binary_length(texts)).as_py() > _SAFE_DIGITS + len("."):
+    if pc.max(pc.binary_length(texts)).as_py() > _SAFE_DIGITS:
         return False
     plain = r"^-?(0|[1-9]\d*)" + (r"(\.\d+)$" if _same_decimals(texts) else r"(\.\d*[1-9]|\.0)?$")
     return bool(pc.all(pc.match_substring_regex(texts, plain)).as_py())

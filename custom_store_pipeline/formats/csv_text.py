@@ -31,6 +31,8 @@ def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
         reading["dtype"] = "str"
     elif exact and isinstance(asked, Mapping):
         reading["dtype"] = defaultdict(lambda: "str", asked)
+    elif asked is None:
+        reading.setdefault("dtype_backend", "numpy_nullable")  # for integers with gaps; with a dtype it spoils that
     guessed = exact and (asked is None or isinstance(asked, Mapping))
     read: Any = pd.read_csv(source(raw), **reading)
     kinds: dict[str, str] = {}
@@ -55,7 +57,6 @@ def _defaults(raw: Raw, options: Mapping[str, Any]) -> dict[str, Any]:
     defaults: dict[str, Any] = {
         "chunksize": ROWS_PER_CHUNK,
         "compression": compression_of(raw, options),
-        "dtype_backend": "numpy_nullable",
     }
     separator = options.get("sep", options.get("delimiter", ","))
     if len(str(separator)) == 1 and not options.keys() & {"engine", "skipfooter"}:

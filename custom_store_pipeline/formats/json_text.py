@@ -105,8 +105,10 @@ def _rows(parsed: Any, orient: str | None) -> list[Any]:
         raise UnusableDataError(f"returned json that is {_named(parsed)}, not a list of objects; {_remedy(parsed)}")
     for number, row in enumerate(parsed, 1):
         if not isinstance(row, dict):
-            remedy = "for a list of lists, set data_format.orient: values" if isinstance(row, list) else (
-                "each item must be an object with the names of columns"
+            remedy = (
+                "for a list of lists, set data_format.orient: values"
+                if isinstance(row, list)
+                else ("each item must be an object with the names of columns")
             )
             raise UnusableDataError(f"returned json of which item {number} is {_named(row)}, not an object; {remedy}")
     return parsed
@@ -149,7 +151,7 @@ def _as_table(rows: list[Any], nullable: bool = False) -> pd.DataFrame:
             "a name of a column",
         )  # fmt: skip
         raise UnusableDataError(
-            f"returned json in which {where} has half of a character ({ascii(error.object[error.start])}), which no "
+            f"returned json in which {where} has half of a character ({error.object[error.start]!a}), which no "
             "text may have; correct it where the json is written"
         ) from None
 
@@ -158,24 +160,20 @@ def _is_broken(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _with_options(
-    frame: pd.DataFrame, options: Mapping[str, Any], read: Callable[[], pd.DataFrame]
-) -> pd.DataFrame:
+def _with_options(frame: pd.DataFrame, options: Mapping[str, Any], read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """The columns that the user asked pandas to convert as pandas reads them; the others as they are."""
-    asking = options.keys() - _READING - {"chunksize", "nrows", "orient", "precise_float", "engine"}
-    if not asking:
+    dtype = options.get("dtype")
+    if not (dtype or options.get("convert_dates") or options.get("dtype_backend")):
         return frame
-    own = read()
-    if options.get("dtype") is True or not isinstance(options.get("dtype", {}), Mapping | bool | None):
-        return own
+    if dtype and not isinstance(dtype, Mapping):
+        return read()  # pandas is to guess all types, or to give all the same
+    if dtype or options.get("convert_dates"):
+        own = read()
+        asked = {name for name in own.columns if name in (dtype or ()) or own[name].dtype.kind == "M"}
+        for name in asked & set(frame.columns):
+            frame[name] = own[name].set_axis(frame.index)
     if options.get("dtype_backend"):
-        return frame.convert_dtypes(convert_floating=False, dtype_backend=options["dtype_backend"])
-    asked = set(options.get("dtype") or {}) if isinstance(options.get("dtype"), Mapping) else set()
-    for name in frame.columns.intersection(own.columns):
-        if name in asked or own[name].dtype.kind == "M":
-            frame[name] = own[name].to_numpy() if len(own) == len(frame) and own[name].dtype.kind != "M" else (
-                own[name].reset_index(drop=True)
-            )
+        frame = frame.convert_dtypes(convert_floating=False, dtype_backend=options["dtype_backend"])
     return frame
 
 

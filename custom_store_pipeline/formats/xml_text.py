@@ -58,7 +58,9 @@ def _typed(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
         return frame.astype(asked)
     types = dict(asked or {})
     kept = {name: frame[name] if name in types else from_text(frame[name], options) for name in frame.columns}
-    return pd.DataFrame(kept, columns=frame.columns).astype({name: kind for name, kind in types.items() if name in kept})
+    return pd.DataFrame(kept, columns=frame.columns).astype(
+        {name: kind for name, kind in types.items() if name in kept}
+    )
 
 
 def _rows(content: bytes, encoding: str | None, options: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
