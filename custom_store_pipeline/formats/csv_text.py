@@ -21,10 +21,11 @@ ROWS_PER_CHUNK = 100_000
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """The csv chunk by chunk, with the options of ``pandas.read_csv`` and ``exact``.
 
-    ``exact: false`` leaves types to pandas, and so does ``engine: pyarrow``, which has no way to ask for text.
+    ``exact: false`` leaves types to pandas, and so do ``engine: pyarrow`` and ``converters``: pandas cannot be asked for
+    text beside them.
     """
     given = {name: value for name, value in options.items() if name != "exact"}
-    exact = options.get("exact", True) and options.get("engine") != "pyarrow"
+    exact = options.get("exact", True) and options.get("engine") != "pyarrow" and not options.get("converters")
     reading = {**_defaults(raw, given), **given, **only_empty_is_null(given)}
     asked = reading.get("dtype")
     if exact and asked is None:
@@ -45,8 +46,7 @@ def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
                 )
             frame = index_as_columns(chunk)
             if guessed:
-                as_they_are = {*(asked or ()), *(given.get("converters") or ())}
-                frame = _typed(frame, given, as_they_are, kinds)
+                frame = _typed(frame, given, set(asked or ()), kinds)
             elif "dtype_backend" not in given:
                 frame = _with_usual_types(frame)
             check_kinds(frame, kinds)
@@ -90,7 +90,7 @@ def _typed(
     typed = {}
     for position, name in enumerate(frame.columns):
         column = frame.iloc[:, position]
-        if column.dtype != "string" and column.dtype != "str":
+        if column.dtype not in ("string", "str"):
             typed[name] = column
         elif {name, position} & as_they_are or kinds.get(str(name)) == "text":
             typed[name] = column.astype("str") if "dtype_backend" not in options else column

@@ -180,9 +180,11 @@ def _with_options(frame: pd.DataFrame, options: Mapping[str, Any], read: Callabl
 def _pandas_own(text: str, parsed: Any, options: Mapping[str, Any]) -> pd.DataFrame:
     content = json.dumps(parsed) if options.get("records") is not None else text
     given = {name: value for name, value in options.items() if name not in _READING | {"records"}}
-    return pd.read_json(source(content), **{"dtype": False, "precise_float": True, **given})
+    read: pd.DataFrame = pd.read_json(source(content), **{"dtype": False, "precise_float": True, **given})
+    return read
 
 
 def _pandas_lines(text: str, options: Mapping[str, Any]) -> pd.DataFrame:
     given = {name: value for name, value in options.items() if name not in _READING | {"chunksize", "nrows"}}
-    return pd.read_json(source(text), lines=True, **{"dtype": False, "precise_float": True, **given})
+    read: pd.DataFrame = pd.read_json(source(text), lines=True, **{"dtype": False, "precise_float": True, **given})
+    return read

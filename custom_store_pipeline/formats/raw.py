@@ -66,5 +66,5 @@ def opened(raw: Raw, options: Mapping[str, Any]) -> contextlib.AbstractContextMa
 
 
 def _method(compression: Any) -> Any:
-    name = compression.get("method") if isinstance(compression, Mapping) else compression
+    name: Any = compression.get("method") if isinstance(compression, Mapping) else compression
     return _FSSPEC_NAMES.get(name, name)

@@ -20,7 +20,7 @@ _OWN_OPTIONS = frozenset({"xpath", "namespaces", "elems_only", "attrs_only", "na
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """The rows that ``xpath`` selects, with the options of ``pandas.read_xml`` and ``exact``.
 
-    ``exact: false`` and options that only pandas has (``stylesheet``, ``iterparse``, ``converters`` …) leave it to pandas.
+    ``exact: false`` and options that only pandas has (``stylesheet``, ``iterparse`` …) leave it to pandas.
 
     Raises:
         UnusableDataError: an element is nested, repeated or has attributes of its own, which a table has no place for.
@@ -64,7 +64,7 @@ def _typed(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _rows(content: bytes, encoding: str | None, options: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
-    from lxml import etree
+    from lxml import etree  # type: ignore[import-untyped]  # it ships no types
 
     parser = etree.XMLParser(encoding=encoding, resolve_entities=False, no_network=True, huge_tree=True)
     root = etree.fromstring(content, parser)
