@@ -87,7 +87,8 @@ def test_a_text_that_would_not_come_back_from_a_number_stays_text(text: str) -> 
 @pytest.mark.parametrize(
     ("text", "value"),
     [("7", 7), ("-7", -7), ("0", 0), ("1.5", 1.5), ("1.0", 1.0), ("9.90", 9.9), ("1e-07", 1e-07), ("1e+22", 1e22),
-     ("0.1234567890123456", 0.1234567890123456), ("2.5e-05", 2.5e-05), (str(BIG), BIG), ("True", True), ("FALSE", False)],
+     ("0.1234567890123456", 0.1234567890123456), ("2.5e-05", 2.5e-05), (str(BIG), BIG),
+     ("True", True), ("FALSE", False)],
 )  # fmt: skip
 def test_a_text_that_comes_back_is_a_value(text: str, value: object) -> None:
     (found,) = column(f"a,b\n{text},1\n", "csv")

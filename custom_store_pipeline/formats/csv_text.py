@@ -21,7 +21,7 @@ ROWS_PER_CHUNK = 100_000
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """The csv chunk by chunk, with the options of ``pandas.read_csv`` and ``exact``.
 
-    ``exact: false`` leaves types to pandas, and so do ``engine: pyarrow`` and ``converters``: pandas cannot be asked for
+    ``exact: false`` leaves types to pandas, and so do ``engine: pyarrow`` and ``converters``: pandas has no way to give
     text beside them.
     """
     given = {name: value for name, value in options.items() if name != "exact"}
