@@ -139,3 +139,18 @@ def test_files_in_the_wrong_place_are_not_overlooked(projects: ProjectsFolder) -
         "projects/shop/mappings/more/a.yaml: mapping files lie directly in 'mappings/', not in a folder below it; "
         "move the file up",
     ]
+
+
+@pytest.mark.parametrize("option", ["header", "sep", "compression", "sheet_name"])
+def test_a_null_option_of_a_reader_is_kept(projects: ProjectsFolder, option: str) -> None:
+    written = f"from: {{data_format: {{type: csv, exact: null, {option}: null}}, store:"
+
+    mapping = load_one(projects, MINIMAL.replace("from: {store:", written))
+
+    assert dict(mapping.config.from_.data_format.options) == {option: None}
+
+
+def test_a_null_type_of_data_format_is_as_if_not_written(projects: ProjectsFolder) -> None:
+    mapping = load_one(projects, MINIMAL.replace("from: {store:", "from: {data_format: {type: null}, store:"))
+
+    assert mapping.config.from_.data_format.type == "dataframe"
