@@ -277,14 +277,22 @@ def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _SECTIONS = ("from", "to", "data_format", "entity", "offset", "retries")
+_OWN_KEYS_OF_DATA_FORMAT = {"type", "exact", "records"}
 
 
 def _without_empty_keys(section: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: _without_empty_keys(value) if key in _SECTIONS and isinstance(value, dict) else value
+        key: _data_format(value) if key == "data_format" and isinstance(value, dict)
+        else _without_empty_keys(value) if key in _SECTIONS and isinstance(value, dict)
+        else value
         for key, value in section.items()
         if value is not None
-    }
+    }  # fmt: skip
+
+
+def _data_format(section: dict[str, Any]) -> dict[str, Any]:
+    """A reader's null means something to it: ``header: null`` is a file without a header."""
+    return {key: value for key, value in section.items() if value is not None or key not in _OWN_KEYS_OF_DATA_FORMAT}
 
 
 def _keys_that_are_no_text(section: dict[Any, Any], path: KeyPath = ()) -> Iterator[KeyPath]:

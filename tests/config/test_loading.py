@@ -197,3 +197,18 @@ def test_a_file_whose_name_nobody_can_read_needs_a_name_for_its_mapping(projects
     assert "has the invisible character U+202E in it; take it out; rename the file, or write 'mapping_name'" in str(
         file.problems[0]
     )
+
+
+@pytest.mark.parametrize("option", ["header", "sep", "compression", "sheet_name"])
+def test_a_null_option_of_a_reader_is_kept(projects: ProjectsFolder, option: str) -> None:
+    written = f"from: {{data_format: {{type: csv, exact: null, {option}: null}}, store:"
+
+    mapping = load_one(projects, MINIMAL.replace("from: {store:", written))
+
+    assert dict(mapping.config.from_.data_format.options) == {option: None}
+
+
+def test_a_null_type_of_data_format_is_as_if_not_written(projects: ProjectsFolder) -> None:
+    mapping = load_one(projects, MINIMAL.replace("from: {store:", "from: {data_format: {type: null}, store:"))
+
+    assert mapping.config.from_.data_format.type == "dataframe"

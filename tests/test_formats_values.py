@@ -1,0 +1,310 @@
+"""A value arrives as it was, or the entity fails with what to do, or the user asked for the change."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from custom_store_pipeline.errors import UndecodableDataError, UnusableDataError
+from custom_store_pipeline.formats import decode, unknown_options
+
+BIG = 2**53 + 1
+
+
+def column(raw: object, name: str, **options: object) -> list:
+    """The values of column ``a`` as they arrive, nulls as None."""
+    values = [getattr(value, "item", lambda value=value: value)()
+              for chunk in decode(raw, name, options) for value in chunk["a"]]  # fmt: skip
+    return [None if value is pd.NA or (isinstance(value, float) and value != value) else value for value in values]
+
+
+def types(raw: object, name: str, **options: object) -> list[str]:
+    return [str(chunk["a"].dtype) for chunk in decode(raw, name, options)]
+
+
+def workbook(*rows: list) -> bytes:
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+# Options that are null
+
+
+def test_a_null_header_keeps_the_first_row() -> None:
+    (frame,) = decode("1,x\n2,y\n", "csv", {"header": None})
+
+    assert frame.to_dict("list") == {0: [1, 2], 1: ["x", "y"]}
+
+
+def test_a_null_beside_an_empty_chunksize_is_still_passed_on() -> None:
+    (frame,) = decode("1,x\n2,y\n", "csv", {"chunksize": None, "header": None})
+
+    assert len(frame) == 2
+
+
+def test_a_null_compression_is_none_whatever_the_ending(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(b"a\n1\n")
+
+    assert column(path, "csv", compression=None) == [1]
+
+
+def test_a_null_separator_is_looked_for() -> None:
+    assert column("a;b\n1;2\n3;4\n", "csv", sep=None, engine="python") == [1, 3]
+
+
+# csv
+
+
+@pytest.mark.parametrize("text", ["NA", "None", "nan", "N/A", "NULL", "null", "NaN", "n/a", "<NA>"])
+def test_only_the_empty_field_of_a_csv_is_null(text: str) -> None:
+    assert column(f"a,b\n{text},1\n,2\n", "csv") == [text, None]
+    assert column(f"a,b\n{text},1\n,2\n", "csv", keep_default_na=True) == [None, None]
+    assert column(f"a,b\n{text},1\n,2\nx,3\n", "csv", na_values=["x"]) == [text, None, None]
+    assert column(f"a,b\n{text},1\n,2\nx,3\n", "csv", na_values={"a": ["x"]}) == [text, None, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["01234", "+49170", "1E5", "1e5", "+1.5", ".5", "5.", "00", "0x10", "1_000", " 5", "18446744073709551616",
+     "0.12345678901234567890", "1.0e5", "Infinity", "yes"],
+)  # fmt: skip
+def test_a_text_that_would_not_come_back_from_a_number_stays_text(text: str) -> None:
+    assert column(f"a,b\n{text},1\n7,2\n", "csv") == [text, "7"]
+    assert column(f"a,b\n7,1\n{text},2\n", "csv") == ["7", text]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("7", 7), ("-7", -7), ("0", 0), ("1.5", 1.5), ("1.0", 1.0), ("9.90", 9.9), ("1e-07", 1e-07), ("1e+22", 1e22),
+     ("0.1234567890123456", 0.1234567890123456), ("2.5e-05", 2.5e-05), (str(BIG), BIG),
+     ("True", True), ("FALSE", False)],
+)  # fmt: skip
+def test_a_text_that_comes_back_is_a_value(text: str, value: object) -> None:
+    (found,) = column(f"a,b\n{text},1\n", "csv")
+
+    assert (type(found), found) == (type(value), value)
+
+
+def test_zeros_at_the_end_are_kept_unless_all_have_as_many_decimals() -> None:
+    assert column("a\n9.90\n12.00\n", "csv") == [9.9, 12.0]
+    assert column("a\n1.9\n1.10\n", "csv") == ["1.9", "1.10"]  # versions, say
+
+
+def test_pandas_guess_is_a_setting() -> None:
+    assert column("a\n01234\n1E5\n", "csv", exact=False) == [1234.0, 100000.0]
+
+
+def test_digits_and_gaps_of_numbers_that_no_integer_holds() -> None:
+    long = "12345678901234567890"
+
+    assert column(f"a,b\n{long},1\n,2\n", "csv") == [long, None]
+
+
+def test_a_csv_column_of_large_integers_and_fractions_keeps_its_digits() -> None:
+    assert column(f"a\n{BIG}\n0.5\n", "csv") == [str(BIG), "0.5"]
+
+
+def test_a_csv_column_that_was_text_stays_text_in_later_chunks() -> None:
+    assert column("a\n007\n12\n", "csv", chunksize=1) == ["007", "12"]
+
+
+def test_other_decimals_and_thousands_are_as_the_mapping_says() -> None:
+    assert column("a;b\n1.234,5;x\n", "csv", sep=";", decimal=",", thousands=".") == [1234.5]
+    assert column("a;b\n01,5;x\n", "csv", sep=";", decimal=",") == ["01,5"]
+
+
+def test_asked_types_are_given() -> None:
+    assert types("a,b\n01,x\n", "csv", dtype={"a": "int64"}) == ["int64"]
+    assert types("a,b\n1,x\n", "csv", dtype_backend="pyarrow") == ["int64[pyarrow]"]
+    assert types("a,b\n1,x\n", "csv", dtype_backend="numpy_nullable") == ["Int64"]
+    assert types("a,b\n2024-01-02,x\n", "csv", parse_dates=["a"])[0].startswith("datetime64")
+    assert column("a,b\n01,x\n", "csv", converters={"a": int}) == [1]
+    assert column("a,b\nyes,x\nno,x\n", "csv", true_values=["yes"], false_values=["no"]) == [True, False]
+
+
+# Compression and byte order marks
+
+CONTENT = {"csv": "a\n1\n", "json": '[{"a": 1}]', "jsonl": '{"a": 1}\n'}
+
+
+@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
+def test_compressed_bytes_are_seen_from_their_first_bytes(name: str, compress) -> None:
+    assert column(compress(CONTENT[name].encode()), name) == [1]
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_a_byte_order_mark_is_no_part_of_the_data(name: str) -> None:
+    assert column("\ufeff" + CONTENT[name], name) == [1]
+    assert column(("\ufeff" + CONTENT[name]).encode(), name) == [1]
+
+
+# json and jsonl
+
+
+def encoded(name: str, values: list) -> str:
+    rows = [json.dumps({"a": value}) for value in values]
+    return "[" + ",".join(rows) + "]" if name == "json" else "\n".join(rows)
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "values",
+    [[BIG, 0.5], [BIG, float("inf")], [2**64 - 1, -1], [2**64 - 1, None], [10**30, None], [True, None], [BIG, None]],
+)
+@pytest.mark.parametrize("options", [{}, {"date_unit": "ms"}, {"precise_float": True}, {"dtype": False}])
+def test_json_values_arrive_as_they_were(name: str, values: list, options: dict) -> None:
+    found = column(encoded(name, values), name, **options)
+
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize("options", [{}, {"date_unit": "ms"}])
+def test_a_large_integer_beside_nan_keeps_its_digits(options: dict) -> None:
+    assert column(f'[{{"a": {BIG}}}, {{"a": NaN}}]', "json", **options) == [BIG, None]
+
+
+def test_floats_keep_their_last_place_whatever_the_options() -> None:
+    assert column('[{"a": 0.8988465674311579}]', "json", date_unit="ms") == [0.8988465674311579]
+
+
+def test_types_of_jsonl_do_not_change_from_chunk_to_chunk() -> None:
+    assert types(encoded("jsonl", [True, None]), "jsonl", chunksize=1)[0] == "boolean"
+    assert types(encoded("jsonl", [1, 2]), "jsonl", chunksize=1) == ["Int64", "Int64"]
+    assert types(encoded("jsonl", [1, 2]), "jsonl") == ["int64"]
+
+
+def test_unsigned_integers_of_several_chunks_keep_their_digits() -> None:
+    chunks = list(decode(encoded("jsonl", [2**64 - 1, -1]), "jsonl", {"chunksize": 1}))
+
+    assert pd.concat(chunks)["a"].tolist() == [2**64 - 1, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("json", '{"data": [{"a": 1}], "next": null}', "is one object, .* data_format.records: data$"),
+        ("json", '{"data": {"items": [{"a": 1}]}}', "data_format.records: data.items$"),
+        ("json", '{"columns": ["a"], "index": [0], "data": [[1]]}', "set data_format.orient: split"),
+        ("json", '{"a": {"0": 1}}', "set data_format.orient: columns or data_format.orient: index"),
+        ("json", '{"a": 1}', "is one object, not a list of objects; put it into a list"),
+        ("json", "[1, 2]", "item 1 is a number, not an object; each item must be an object"),
+        ("json", '[{"a": 1}, null]', "item 2 is null, not an object"),
+        ("json", "[[1, 2]]", "item 1 is a list, not an object; for a list of lists, set data_format.orient: values"),
+        ("json", '[{"a": "\\ud800"}]', r"the column 'a' of row 1 has half of a character \('\\ud800'\)"),
+        ("json", f'[{{"a": {"9" * 5000}}}]', "an integer of more digits than Python reads"),
+        ("jsonl", '[{"a": 1}]', "line 1 is a list, not an object; set data_format.type: json"),
+        ("jsonl", '{"a": 1}\n5\n', "line 2 is a number, not an object; each line must be an object"),
+        ("jsonl", f'{{"a": {"9" * 5000}}}', "line 1 has an integer of more digits"),
+    ],
+)  # fmt: skip
+def test_json_that_is_no_table_is_refused_with_the_remedy(name: str, text: str, message: str) -> None:
+    with pytest.raises(UnusableDataError, match=message):
+        list(decode(text, name, {}))
+
+
+def test_records_takes_the_list_out() -> None:
+    assert column('{"data": {"items": [{"a": 1}]}, "next": null}', "json", records="data.items") == [1]
+    assert unknown_options("json", {"records": "data"}) == {}
+    assert unknown_options("csv", {"records": "data"}) == {"records": "'records' is not an option of pandas.read_csv"}
+    with pytest.raises(UnusableDataError, match="without 'rows' of the path data_format.records: data.rows; there are"):
+        column('{"data": {"items": []}}', "json", records="data.rows")
+
+
+@pytest.mark.parametrize("orient", ["split", "records", "index", "columns", "table"])
+def test_orients_of_pandas_are_read_without_loss(orient: str) -> None:
+    frame = pd.DataFrame({"a": pd.array([BIG, None], dtype="Int64"), "b": ["x", "y"]})
+
+    assert column(frame.to_json(orient=orient), "json", orient=orient) == [BIG, None]
+
+
+def test_conversions_that_the_user_asks_for_are_done() -> None:
+    text = f'[{{"a": 1, "b": {BIG}}}, {{"a": 2, "b": null}}]'
+
+    (frame,) = decode(text, "json", {"dtype": {"a": "float64"}})
+    assert [str(kind) for kind in frame.dtypes] == ["float64", "Int64"]
+    assert frame["b"][0] == BIG
+
+
+# excel
+
+
+@pytest.mark.parametrize("text", ["01234", "7", "1E5", "TRUE", "4111111111111111", "NA", "None"])
+def test_text_cells_stay_text(text: str) -> None:
+    assert column(workbook(["a"], [text], ["x"], [None], ["y"]), "excel") == [text, "x", None, "y"]
+    assert column(workbook(["a", "b"], [text, 1], [None, 2]), "excel") == [text, None]
+
+
+@pytest.mark.parametrize("values", [[10**15 + 1, None], [True, None], [1, 0.5], [1, None, 3]])
+def test_cells_beside_gaps_keep_their_type(values: list) -> None:
+    found = column(workbook(["a", "b"], *([value, "x"] for value in values)), "excel")
+
+    assert found == values
+    assert type(found[0]) is (float if 0.5 in values else type(values[0]))
+
+
+def test_dates_of_a_workbook_are_dates() -> None:
+    days = [pd.Timestamp("2024-01-02"), None]
+
+    assert types(workbook(["a", "b"], *([day, 1] for day in days)), "excel")[0].startswith("datetime64")
+
+
+def test_pandas_guess_for_a_workbook_is_a_setting() -> None:
+    assert column(workbook(["a"], ["01234"]), "excel", exact=False) == [1234]
+
+
+# xml
+
+
+def test_the_encoding_that_xml_declares_is_used(tmp_path: Path) -> None:
+    raw = '<?xml version="1.0" encoding="ISO-8859-1"?><r><x><a>ä</a></x></r>'
+    path = tmp_path / "a.xml"
+    path.write_bytes(raw.encode("latin-1"))
+
+    assert column(raw.encode("latin-1"), "xml") == ["ä"]
+    assert column(path, "xml") == ["ä"]
+    assert column(raw, "xml") == ["ä"]
+
+
+@pytest.mark.parametrize(
+    ("inner", "problem"),
+    [
+        ("<a><b>1</b></a>", "has elements of its own"),
+        ("<a>1</a><a>2</a>", "is there more than once"),
+        ('<a unit="kg">1</a>', "has attributes of its own"),
+    ],
+)
+def test_what_a_column_cannot_hold_is_refused(inner: str, problem: str) -> None:
+    with pytest.raises(UnusableDataError, match=f"'a' of row 1 {problem}, which a column cannot hold; .*xpath"):
+        list(decode(f"<r><x>{inner}</x></r>", "xml", {}))
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [([str(BIG), ""], [BIG, None]), (["007", "8"], ["007", "8"]), (["NA", "x"], ["NA", "x"]), (["1", "2"], [1, 2])],
+)
+def test_xml_values_arrive_as_they_were(texts: list, values: list) -> None:
+    rows = "".join(f"<x><a>{text}</a><b>1</b></x>" for text in texts)
+
+    assert column(f"<r>{rows}</r>", "xml") == values
+
+
+def test_xml_that_selects_nothing_is_an_error() -> None:
+    with pytest.raises(UndecodableDataError, match="selects no elements"):
+        list(decode("<r><x><a>1</a></x></r>", "xml", {"xpath": ".//none"}))
+
+
+def test_options_that_only_pandas_has_are_passed_on() -> None:
+    assert column("<r><x><a>01</a></x></r>", "xml", converters={"a": int}) == [1]
