@@ -86,7 +86,7 @@ def test_a_text_that_would_not_come_back_from_a_number_stays_text(text: str) -> 
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("7", 7), ("-7", -7), ("0", 0), ("1.5", 1.5), ("1.0", 1.0), ("9.90", 9.9), ("1e-07", 1e-07), ("1e+22", 1e22),
+    [("7", 7), ("-7", -7), ("0", 0), ("1.5", 1.5), ("1.0", 1.0), ("1e-07", 1e-07), ("1e+22", 1e22),
      ("0.1234567890123456", 0.1234567890123456), ("2.5e-05", 2.5e-05), (str(BIG), BIG),
      ("True", True), ("FALSE", False)],
 )  # fmt: skip
@@ -96,9 +96,27 @@ def test_a_text_that_comes_back_is_a_value(text: str, value: object) -> None:
     assert (type(found), found) == (type(value), value)
 
 
-def test_zeros_at_the_end_are_kept_unless_all_have_as_many_decimals() -> None:
-    assert column("a\n9.90\n12.00\n", "csv") == [9.9, 12.0]
+def test_zeros_at_the_end_are_kept() -> None:
     assert column("a\n1.9\n1.10\n", "csv") == ["1.9", "1.10"]  # versions, say
+    assert column("a\n9.90\n", "csv") == ["9.90"]
+    assert column("a\n9.90\n", "csv", dtype={"a": "float64"}) == [9.9]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["1.0", "2.5"], [1.0, 2.5]),  # Python's way of writing floats
+        (["1", "2.5"], [1.0, 2.5]),  # R's and JavaScript's
+        (["1.0", "1"], ["1.0", "1"]),  # nobody's
+        (["1e+16", "0.5"], [1e16, 0.5]),
+        (["1000000000000000.0", "0.5"], [1e15, 0.5]),
+    ],
+)
+def test_floats_are_numbers_if_one_way_of_writing_gives_all_texts_back(texts: list, values: list) -> None:
+    found = column("a\n" + "\n".join(texts), "csv")
+
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
 
 
 def test_pandas_guess_is_a_setting() -> None:
@@ -204,10 +222,10 @@ def test_unsigned_integers_of_several_chunks_keep_their_digits() -> None:
         ("json", '[{"a": 1}, null]', "item 2 is null, not an object"),
         ("json", "[[1, 2]]", "item 1 is a list, not an object; for a list of lists, set data_format.orient: values"),
         ("json", '[{"a": "\\ud800"}]', r"the column 'a' of row 1 has half of a character \('\\ud800'\)"),
-        ("json", f'[{{"a": {"9" * 5000}}}]', "an integer of more digits than Python reads"),
+        ("json", f'[{{"a": {"9" * 5000}}}]', r"column 'a' has an integer of 5,000 digits \(999.*as text, in quotes"),
         ("jsonl", '[{"a": 1}]', "line 1 is a list, not an object; set data_format.type: json"),
         ("jsonl", '{"a": 1}\n5\n', "line 2 is a number, not an object; each line must be an object"),
-        ("jsonl", f'{{"a": {"9" * 5000}}}', "line 1 has an integer of more digits"),
+        ("jsonl", f'{{"a": {"9" * 5000}}}', "column 'a' of line 1 has an integer of 5,000 digits"),
     ],
 )  # fmt: skip
 def test_json_that_is_no_table_is_refused_with_the_remedy(name: str, text: str, message: str) -> None:
