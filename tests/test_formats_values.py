@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -86,7 +87,7 @@ def test_a_text_that_would_not_come_back_from_a_number_stays_text(text: str) -> 
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("7", 7), ("-7", -7), ("0", 0), ("1.5", 1.5), ("1.0", 1.0), ("9.90", 9.9), ("1e-07", 1e-07), ("1e+22", 1e22),
+    [("7", 7), ("-7", -7), ("0", 0), ("1.5", 1.5), ("1.0", 1.0), ("1e-07", 1e-07), ("1e+22", 1e22),
      ("0.1234567890123456", 0.1234567890123456), ("2.5e-05", 2.5e-05), (str(BIG), BIG),
      ("True", True), ("FALSE", False)],
 )  # fmt: skip
@@ -96,9 +97,27 @@ def test_a_text_that_comes_back_is_a_value(text: str, value: object) -> None:
     assert (type(found), found) == (type(value), value)
 
 
-def test_zeros_at_the_end_are_kept_unless_all_have_as_many_decimals() -> None:
-    assert column("a\n9.90\n12.00\n", "csv") == [9.9, 12.0]
+def test_zeros_at_the_end_are_kept() -> None:
     assert column("a\n1.9\n1.10\n", "csv") == ["1.9", "1.10"]  # versions, say
+    assert column("a\n9.90\n", "csv") == ["9.90"]
+    assert column("a\n9.90\n", "csv", dtype={"a": "float64"}) == [9.9]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["1.0", "2.5"], [1.0, 2.5]),  # Python's way of writing floats
+        (["1", "2.5"], [1.0, 2.5]),  # R's and JavaScript's
+        (["1.0", "1"], ["1.0", "1"]),  # nobody's
+        (["1e+16", "0.5"], [1e16, 0.5]),
+        (["1000000000000000.0", "0.5"], [1e15, 0.5]),
+    ],
+)
+def test_floats_are_numbers_if_one_way_of_writing_gives_all_texts_back(texts: list, values: list) -> None:
+    found = column("a\n" + "\n".join(texts), "csv")
+
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
 
 
 def test_pandas_guess_is_a_setting() -> None:
@@ -204,10 +223,10 @@ def test_unsigned_integers_of_several_chunks_keep_their_digits() -> None:
         ("json", '[{"a": 1}, null]', "item 2 is null, not an object"),
         ("json", "[[1, 2]]", "item 1 is a list, not an object; for a list of lists, set data_format.orient: values"),
         ("json", '[{"a": "\\ud800"}]', r"the column 'a' of row 1 has half of a character \('\\ud800'\)"),
-        ("json", f'[{{"a": {"9" * 5000}}}]', "an integer of more digits than Python reads"),
+        ("json", f'[{{"a": {"9" * 5000}}}]', r"column 'a' has an integer of 5,000 digits \(999.*as text, in quotes"),
         ("jsonl", '[{"a": 1}]', "line 1 is a list, not an object; set data_format.type: json"),
         ("jsonl", '{"a": 1}\n5\n', "line 2 is a number, not an object; each line must be an object"),
-        ("jsonl", f'{{"a": {"9" * 5000}}}', "line 1 has an integer of more digits"),
+        ("jsonl", f'{{"a": {"9" * 5000}}}', "column 'a' of line 1 has an integer of 5,000 digits"),
     ],
 )  # fmt: skip
 def test_json_that_is_no_table_is_refused_with_the_remedy(name: str, text: str, message: str) -> None:
@@ -308,3 +327,152 @@ def test_xml_that_selects_nothing_is_an_error() -> None:
 
 def test_options_that_only_pandas_has_are_passed_on() -> None:
     assert column("<r><x><a>01</a></x></r>", "xml", converters={"a": int}) == [1]
+
+
+# Chunks
+
+
+def test_integers_and_fractions_of_several_csv_chunks_keep_their_digits() -> None:
+    with pytest.raises(
+        UnusableDataError,
+        match=rf"column 'a' is integers beyond 2\*\*53 at first and fractions later \(such as '0.5'\); .*dtype: \{{a: str",
+    ):
+        list(decode(f"a\n{BIG}\n0.5\n", "csv", {"chunksize": 1}))
+    with pytest.raises(
+        UnusableDataError, match=rf"is fractions at first and integers beyond 2\*\*53 later \(such as '{BIG}'\)"
+    ):
+        list(decode(f"a\n0.5\n1\n{BIG}\n", "csv", {"chunksize": 1}))
+    assert column("a\n1\n0.5\n", "csv", chunksize=1) == [1, 0.5]
+
+
+def test_the_value_that_changes_a_column_to_text_is_named() -> None:
+    with pytest.raises(UnusableDataError, match=r"numbers at first and text later \(such as '007'\)"):
+        list(decode("a\n1\n2\n5\n007\n", "csv", {"chunksize": 2}))
+
+
+@pytest.mark.parametrize(("text", "dtype"), [("1", "Int64"), ("0.5", "float64"), ("True", "boolean"), ("x", "str")])
+def test_a_chunk_of_gaps_has_the_type_of_those_before(text: str, dtype: str) -> None:
+    assert types(f"a,b\n{text},1\n,2\n", "csv", chunksize=1)[1] == dtype
+
+
+@pytest.mark.parametrize("values", [[BIG, 0.5], [0.5, BIG], [BIG, 0.5, None, 7, True]])
+def test_numbers_of_several_jsonl_chunks_keep_their_digits(values: list) -> None:
+    joined = pd.concat(decode(encoded("jsonl", values), "jsonl", {"chunksize": 1}))["a"]
+
+    assert [None if pd.isna(value) else value for value in joined] == values
+
+
+# How content is read
+
+
+def test_engines_of_csv_change_no_value() -> None:
+    assert column("a,b\n007,1\n,2\n", "csv", engine="pyarrow") == ["007", None]
+    assert column("a,b\n007,1\n,2\n", "csv", engine="python") == ["007", None]
+
+
+@pytest.mark.parametrize("options", [{"sep": None}, {"sep": ";+"}, {"sep": ";", "skipfooter": 1}])
+def test_separators_that_only_pandas_slow_engine_knows_need_no_other_option(options: dict) -> None:
+    assert column("a;b\n1;2\n3;4\n", "csv", **options) == ([1] if "skipfooter" in options else [1, 3])
+
+
+def test_a_null_index_is_as_if_there_were_none() -> None:
+    with pytest.raises(UnusableDataError, match="rows have more values than its header has names"):
+        list(decode("a,b\n1,2,\n3,4,\n", "csv", {"index_col": None}))
+
+
+def test_columns_without_null_values_of_their_own_have_null_fields_too() -> None:
+    (frame,) = decode("a,b\nx,NA\n,\n", "csv", {"na_values": {"a": ["x"]}})
+
+    assert frame["a"].isna().all()
+    assert [None if pd.isna(value) else value for value in frame["b"]] == ["NA", None]
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_compressed_files_are_seen_whatever_their_ending(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(gzip.compress(CONTENT[name].encode()))
+
+    assert column(path, name) == [1]
+    with path.open("rb") as file:
+        assert column(file, name) == [1]
+
+
+def zipped(*names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, '{"a": 1}\n')
+    return buffer.getvalue()
+
+
+def test_a_zip_archive_is_one_file() -> None:
+    assert column(zipped("x.jsonl"), "jsonl") == [1]
+    with pytest.raises(UnusableDataError, match="a zip archive with 2 files; an entity is one table"):
+        column(zipped("x.jsonl", "y.jsonl"), "jsonl")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_jsons_own_encodings_are_seen(name: str, encoding: str) -> None:
+    assert column(encoded(name, ["ä", "€"]).encode(encoding), name) == ["ä", "€"]
+
+
+def test_a_text_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(CONTENT["jsonl"], encoding="utf-8-sig")
+
+    with path.open(encoding="utf-8") as file:
+        assert column(file, "jsonl") == [1]
+
+
+# json's options and layouts
+
+
+def test_a_broken_line_is_named() -> None:
+    with pytest.raises(UndecodableDataError, match="ValueError: line 2: Expecting value at column 7"):
+        column('{"a": 1}\n{"a": }\n', "jsonl")
+
+
+def test_half_of_a_character_inside_a_value_is_named_too() -> None:
+    with pytest.raises(UnusableDataError, match=r"the column 'a' of row 2 has half of a character"):
+        column('[{"a": {"b": "\\ud83d\\ude00"}}, {"a": {"b": "\\ud83d"}}]', "json")
+
+
+def test_an_asked_type_is_made_of_the_exact_value() -> None:
+    assert column(f'[{{"a": {BIG}}}, {{"a": null}}]', "json", dtype={"a": "str"}) == [str(BIG), None]
+    assert column(f'[{{"a": {BIG}}}, {{"a": null}}]', "json", dtype="str") == [str(BIG), None]
+
+
+@pytest.mark.filterwarnings("ignore:The 'convert_dates' keyword")  # pandas 3.1 tells the user that it will be gone
+def test_dates_are_converted_if_asked() -> None:
+    text = '[{"a": "2024-01-02", "created_at": "2024-01-02", "b": "007"}]'
+
+    (frame,) = decode(text, "json", {"convert_dates": ["a"]})
+    assert [frame["a"].dtype.kind, frame["created_at"][0], frame["b"][0]] == ["M", "2024-01-02", "007"]
+    (frame,) = decode(text, "json", {"convert_dates": True})
+    assert [frame["a"][0], frame["created_at"].dtype.kind] == ["2024-01-02", "M"]
+
+
+def test_pandas_guess_for_json_is_a_setting() -> None:
+    assert column('[{"a": "007"}]', "json", dtype=True) == [7]
+    assert column('{"a": "007"}\n', "jsonl", dtype=True) == [7]
+
+
+def test_columns_of_one_name_are_not_merged() -> None:
+    (frame,) = decode('{"columns": ["a", "a"], "data": [[1, 2]]}', "json", {"orient": "split"})
+
+    assert frame.to_numpy().tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "orient", "remedy"),
+    [
+        ('[{"a": 1}]', "split", "for a list of objects, leave orient out"),
+        ('{"columns": ["a"], "data": [[1, 2]]}', "split", "set data_format.orient: split"),
+        ('{"data": [{"a": 1}]}', "split", "data_format.records: data"),
+        ('[{"a": 1}]', "rows", "use one of records, split"),
+    ],
+)
+def test_a_layout_that_the_document_has_not_is_refused(text: str, orient: str, remedy: str) -> None:
+    with pytest.raises(UnusableDataError, match=remedy):
+        column(text, "json", orient=orient)

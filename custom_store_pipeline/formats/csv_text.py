@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from custom_store_pipeline.errors import UnusableDataError
-from custom_store_pipeline.formats.column_types import from_text
+from custom_store_pipeline.formats.column_types import TEXT, from_text, only_text
 from custom_store_pipeline.formats.kinds import check_kinds
 from custom_store_pipeline.formats.raw import Raw, compression_of, source
 from custom_store_pipeline.frames import index_as_columns
@@ -21,45 +21,42 @@ ROWS_PER_CHUNK = 100_000
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """The csv chunk by chunk, with the options of ``pandas.read_csv`` and ``exact``.
 
-    ``exact: false`` leaves types to pandas, and so do ``engine: pyarrow`` and ``converters``: pandas has no way to give
-    text beside them.
+    ``exact: false`` leaves types to pandas, and so do ``converters``: pandas has no way to give text beside them.
     """
     given = {name: value for name, value in options.items() if name != "exact"}
-    exact = options.get("exact", True) and options.get("engine") != "pyarrow" and not options.get("converters")
-    reading = {**_defaults(raw, given), **given, **only_empty_is_null(given)}
-    asked = reading.get("dtype")
-    if exact and asked is None:
-        reading["dtype"] = "str"
-    elif exact and isinstance(asked, Mapping):
-        reading["dtype"] = defaultdict(lambda: "str", asked)
+    asked = given.get("dtype")
+    exact = options.get("exact", True) and not given.get("converters") and (asked is None or isinstance(asked, Mapping))
+    reading = {**_defaults(given), **given, **only_empty_is_null(given), "compression": compression_of(raw, given)}
+    if exact:
+        reading["dtype"] = defaultdict(lambda: TEXT, asked or {})
+        reading.pop("dtype_backend", None)
     elif asked is None:
         reading.setdefault("dtype_backend", "numpy_nullable")  # for integers with gaps; with a dtype it spoils that
-    guessed = exact and (asked is None or isinstance(asked, Mapping))
     read: Any = pd.read_csv(source(raw), **reading)
     kinds: dict[str, str] = {}
+    types: dict[Any, Any] = {}
     with contextlib.nullcontext([read]) if isinstance(read, pd.DataFrame) else read as chunks:
         for chunk in chunks:
-            if "index_col" not in given and not isinstance(chunk.index, pd.RangeIndex):
+            if given.get("index_col") is None and not isinstance(chunk.index, pd.RangeIndex):
                 raise UnusableDataError(
                     "returned a csv whose rows have more values than its header has names; "
                     "if each line ends with a separator, set data_format.index_col: false"
                 )
             frame = index_as_columns(chunk)
-            if guessed:
-                frame = _typed(frame, given, set(asked or ()), kinds)
-            elif "dtype_backend" not in given:
+            if exact:
+                frame = _typed(frame, given, kinds)
+            elif given.get("dtype_backend") is None:
                 frame = _with_usual_types(frame)
             check_kinds(frame, kinds)
-            yield frame
+            yield _with_known_types(frame, types)
 
 
-def _defaults(raw: Raw, options: Mapping[str, Any]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {
-        "chunksize": ROWS_PER_CHUNK,
-        "compression": compression_of(raw, options),
-    }
-    separator = options.get("sep", options.get("delimiter", ","))
-    if len(str(separator)) == 1 and not options.keys() & {"engine", "skipfooter"}:
+def _defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    defaults: dict[str, Any] = {"chunksize": ROWS_PER_CHUNK}
+    separator = options["sep"] if "sep" in options else options.get("delimiter", ",")
+    if separator is None or len(separator) > 1 or options.get("skipfooter"):
+        defaults["engine"] = "python"  # pandas would take it anyway, with a warning
+    elif "engine" not in options:
         defaults["low_memory"] = False  # looks at all rows of a chunk before it decides on a column's type
     if options.get("engine") == "pyarrow" or "skipfooter" in options:
         del defaults["chunksize"]  # pandas reads these in one piece only
@@ -72,8 +69,10 @@ def only_empty_is_null(options: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     named = options.get("na_values")
     if isinstance(named, Mapping):
-        every = defaultdict(lambda: [""], {name: ["", *_listed(values)] for name, values in named.items()})
-        return {"keep_default_na": False, "na_values": every}
+        return {
+            "keep_default_na": False,
+            "na_values": {name: ["", *_listed(values)] for name, values in named.items()},
+        }
     return {"keep_default_na": False, "na_values": ["", *_listed(named)]}
 
 
@@ -83,20 +82,36 @@ def _listed(values: Any) -> list[Any]:
     return [values] if isinstance(values, str) or not hasattr(values, "__iter__") else list(values)
 
 
-def _typed(
-    frame: pd.DataFrame, options: Mapping[str, Any], as_they_are: set[Any], kinds: Mapping[str, str]
-) -> pd.DataFrame:
+def _typed(frame: pd.DataFrame, options: Mapping[str, Any], kinds: Mapping[str, str]) -> pd.DataFrame:
     """Texts as what they are; a column that was text in an earlier chunk stays text."""
-    typed = {}
+    columns = []
     for position, name in enumerate(frame.columns):
         column = frame.iloc[:, position]
-        if column.dtype not in ("string", "str"):
-            typed[name] = column
-        elif {name, position} & as_they_are or kinds.get(str(name)) == "text":
-            typed[name] = column.astype("str") if "dtype_backend" not in options else column
-        else:
-            typed[name] = from_text(column.astype("str"), options)
-    return pd.DataFrame(typed, index=frame.index, columns=frame.columns)
+        if column.dtype == TEXT and name not in (options.get("dtype") or {}):
+            if isinstance(options.get("na_values"), Mapping) and name not in options["na_values"]:
+                column = _without_empty(column, options)  # pandas sees no nulls in the columns that are not named there
+            column = only_text(column, options) if kinds.get(str(name)) == "text" else from_text(column, options)
+        columns.append(column.rename(position))
+    return pd.concat(columns, axis=1).set_axis(frame.columns, axis=1) if columns else frame
+
+
+def _without_empty(column: pd.Series, options: Mapping[str, Any]) -> pd.Series:
+    if options.get("keep_default_na") or options.get("na_filter") is False:
+        return column
+    return column.mask(column == "")
+
+
+def _with_known_types(frame: pd.DataFrame, types: dict[Any, Any]) -> pd.DataFrame:
+    """Gives a column that is empty in this chunk the type that it had in those before."""
+    if not len(frame) or not frame.columns.is_unique:
+        return frame
+    for name in frame.columns:
+        if frame[name].notna().any():
+            types[name] = frame[name].dtype
+        elif name in types and types[name] != frame[name].dtype:
+            dtype = {"int64": "Int64", "bool": "boolean"}.get(str(types[name]), types[name])
+            frame[name] = pd.Series([None] * len(frame), index=frame.index, dtype=dtype)
+    return frame
 
 
 def _with_usual_types(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from custom_store_pipeline.errors import UnusableDataError
-from custom_store_pipeline.formats.column_types import from_records
-from custom_store_pipeline.formats.raw import Raw, as_text, opened, read_text, source
+from custom_store_pipeline.formats.column_types import from_records, is_unicode
+from custom_store_pipeline.formats.json_shapes import at, named, oriented, rows_of
+from custom_store_pipeline.formats.raw import Raw, lines_of, opened, read_text
 
 _ROWS_PER_CHUNK = 100_000
-_READING = frozenset({"encoding", "encoding_errors", "compression", "storage_options"})
-_INDEXED = {"index", "columns"}
+_MOST_DIGITS = 4300  # of an integer that Python reads
+_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
@@ -24,13 +27,19 @@ def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     Raises:
         UnusableDataError: the document is no table; the message says what to set.
     """
-    given = {name: value for name, value in options.items() if name != "records"}
-    text = read_text(raw, given)
+    text = read_text(raw, options)
     parsed = _parsed(text, "json")
     if options.get("records") is not None:
-        parsed = _at(parsed, options["records"])
-    frame = _as_table(_rows(parsed, given.get("orient")))
-    yield _with_options(frame, given, lambda: _pandas_own(text, parsed, options))
+        parsed = at(parsed, options["records"])
+    if options.get("dtype") is True:  # pandas is to guess
+        yield _guessed(parsed, options)
+        return
+    if options.get("orient") in (None, "records"):
+        rows = rows_of(parsed)
+        frame = _as_table(rows[: options.get("nrows")], text)
+    else:
+        frame = oriented(parsed, options["orient"])
+    yield _with_options(frame, options)
 
 
 def decode_lines(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
@@ -39,152 +48,124 @@ def decode_lines(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]
     Raises:
         UnusableDataError: a line is no object; the message names the line and says what to set.
     """
+    if options.get("orient") not in (None, "records"):
+        raise UnusableDataError(
+            f"returned jsonl, which has one object a line, but data_format.orient is '{options['orient']}'; "
+            "leave it out"
+        )
     per_chunk = options.get("chunksize") or _ROWS_PER_CHUNK
-    with opened(raw, options) as lines:
-        rows = itertools.islice(_numbered_rows(lines, options), options.get("nrows"))
+    with opened(raw, options) as file:
+        rows = itertools.islice(_numbered_rows(lines_of(file, options)), options.get("nrows"))
         chunk = list(itertools.islice(rows, per_chunk))
-        several = False
+        following = list(itertools.islice(rows, per_chunk))
+        several = bool(following)
+        types: dict[Any, Any] = {}
         while chunk:
-            following = list(itertools.islice(rows, per_chunk))
-            several = several or bool(following)
-            frame = _as_table([row for row, _ in chunk], nullable=several)
-            text = "\n".join(line for _, line in chunk)
-            yield _with_options(frame, options, lambda text=text: _pandas_lines(text, options))  # type: ignore[misc]
-            chunk = following
+            found = [row for row, _ in chunk]
+            if options.get("dtype") is True:
+                yield _guessed(found, options)
+            else:
+                frame = _as_table(found, "".join(text for _, text in chunk), nullable=several)
+                yield _with_options(_with_known_types(frame, types) if several else frame, options)
+            chunk, following = following, list(itertools.islice(rows, per_chunk))
 
 
-def _numbered_rows(lines: Any, options: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    for number, line in enumerate(lines, 1):
-        text = as_text(line, options).strip()
-        if not text:
+def _numbered_rows(lines: Iterator[str]) -> Iterator[tuple[dict[str, Any], str]]:
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
             continue
-        row = _parsed(text, "jsonl", f"line {number}")
+        try:
+            row = _parsed(text, "jsonl", f" of line {number}")
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number}: {error.msg} at column {error.colno}") from error
         if not isinstance(row, dict):
             remedy = "set data_format.type: json" if isinstance(row, list) else "each line must be an object"
-            raise UnusableDataError(f"returned jsonl of which line {number} is {_named(row)}, not an object; {remedy}")
+            raise UnusableDataError(f"returned jsonl of which line {number} is {named(row)}, not an object; {remedy}")
         yield row, text
 
 
-def _parsed(text: str, kind: str, where: str = "it") -> Any:
+def _parsed(text: str, kind: str, where: str = "") -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         raise
     except ValueError:
+        column, digits = _too_long(text)
         raise UnusableDataError(
-            f"returned {kind} in which {where} has an integer of more digits than Python reads (4300); "
-            "send such a value as text, in quotes"
+            f"returned {kind} in which the column '{column}'{where} has an integer of {len(digits):,} digits "
+            f"({digits[:10]}…), more than Python reads ({_MOST_DIGITS:,}); send such a value as text, in quotes"
         ) from None
 
 
-def _at(parsed: Any, path: Any) -> Any:
-    found = parsed
-    for key in str(path).split("."):
-        if not isinstance(found, dict) or key not in found:
-            keys = f"there are {', '.join(map(str, found))}" if isinstance(found, dict) else f"there is {_named(found)}"
-            raise UnusableDataError(
-                f"returned json without '{key}' of the path data_format.records: {path}; {keys}; correct the path"
-            )
-        found = found[key]
-    return found
+def _too_long(text: str) -> tuple[str, str]:
+    """The name nearest to the first integer that Python does not read, and its digits."""
+
+    class TooLong(str):
+        __slots__ = ()
+
+    def find(value: Any, name: str) -> Iterator[tuple[str, str]]:
+        if isinstance(value, TooLong):
+            yield name, value.lstrip("-")
+        inner = value.items() if isinstance(value, dict) else ((name, item) for item in value)
+        if isinstance(value, dict | list):
+            for inner_name, item in inner:
+                yield from find(item, inner_name)
+
+    parsed = json.loads(text, parse_int=lambda digits: TooLong(digits) if len(digits) > _MOST_DIGITS else 0)
+    return next(find(parsed, ""))
 
 
-def _rows(parsed: Any, orient: str | None) -> list[Any]:
-    if orient == "split" and isinstance(parsed, dict):
-        return [dict(zip(parsed["columns"], row, strict=True)) for row in parsed["data"]]
-    if orient == "table" and isinstance(parsed, dict):
-        return list(parsed["data"])
-    if orient == "values" and isinstance(parsed, list):
-        return [dict(enumerate(row)) for row in parsed]
-    if orient == "index" and isinstance(parsed, dict):
-        return list(parsed.values())
-    if orient == "columns" and isinstance(parsed, dict):
-        labels = dict.fromkeys(label for column in parsed.values() for label in column)
-        return [{name: column.get(label) for name, column in parsed.items()} for label in labels]
-    if not isinstance(parsed, list):
-        raise UnusableDataError(f"returned json that is {_named(parsed)}, not a list of objects; {_remedy(parsed)}")
-    for number, row in enumerate(parsed, 1):
-        if not isinstance(row, dict):
-            remedy = (
-                "for a list of lists, set data_format.orient: values"
-                if isinstance(row, list)
-                else ("each item must be an object with the names of columns")
-            )
-            raise UnusableDataError(f"returned json of which item {number} is {_named(row)}, not an object; {remedy}")
-    return parsed
+def _as_table(rows: list[Any], text: str, *, nullable: bool = False) -> pd.DataFrame:
+    if _HALF_OF_A_PAIR.search(text):  # nearly always a whole pair
+        for number, row in enumerate(rows, 1):
+            for name, value in row.items():
+                if not is_unicode(json.dumps({name: value}, ensure_ascii=False)):
+                    raise UnusableDataError(
+                        f"returned json in which the column {name!a} of row {number} has half of a character "
+                        f"({ascii(value)[:60]}), which no text may have; correct it where the json is written"
+                    )
+    return from_records(rows, nullable=nullable)
 
 
-def _remedy(parsed: Any) -> str:
-    if not isinstance(parsed, dict):
-        return "put the rows into a list of objects"
-    if {"columns", "data"} <= parsed.keys():
-        return "set data_format.orient: split"
-    if {"schema", "data"} <= parsed.keys():
-        return "set data_format.orient: table"
-    if paths := list(_paths_of_lists(parsed)):
-        return f"if the rows are in a list inside it, name its path: data_format.records: {' or '.join(paths[:3])}"
-    if parsed and all(isinstance(value, dict) for value in parsed.values()):
-        return "set data_format.orient: columns or data_format.orient: index"
-    return "put it into a list, or, for one object a line, set data_format.type: jsonl"
-
-
-def _paths_of_lists(parsed: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in parsed.items():
-        if isinstance(value, list):
-            yield prefix + key
-        elif isinstance(value, dict):
-            yield from _paths_of_lists(value, f"{prefix}{key}.")
-
-
-def _named(value: Any) -> str:
-    names = {dict: "one object", list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _as_table(rows: list[Any], nullable: bool = False) -> pd.DataFrame:
-    try:
-        return from_records(rows, nullable)
-    except UnicodeEncodeError as error:
-        where = next(
-            (f"the column '{name}' of row {number}" for number, row in enumerate(rows, 1)
-             for name, value in row.items() if isinstance(value, str) and _is_broken(value)),
-            "a name of a column",
-        )  # fmt: skip
-        raise UnusableDataError(
-            f"returned json in which {where} has half of a character ({error.object[error.start]!a}), which no "
-            "text may have; correct it where the json is written"
-        ) from None
-
-
-def _is_broken(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _with_options(frame: pd.DataFrame, options: Mapping[str, Any], read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """The columns that the user asked pandas to convert as pandas reads them; the others as they are."""
-    dtype = options.get("dtype")
-    if not (dtype or options.get("convert_dates") or options.get("dtype_backend")):
-        return frame
-    if dtype and not isinstance(dtype, Mapping):
-        return read()  # pandas is to guess all types, or to give all the same
-    if dtype or options.get("convert_dates"):
-        own = read()
-        asked = {name for name in own.columns if name in (dtype or ()) or own[name].dtype.kind == "M"}
-        for name in asked & set(frame.columns):
-            frame[name] = own[name].set_axis(frame.index)
-    if options.get("dtype_backend"):
-        frame = frame.convert_dtypes(convert_floating=False, dtype_backend=options["dtype_backend"])
+def _with_known_types(frame: pd.DataFrame, types: dict[Any, Any]) -> pd.DataFrame:
+    """A column has one type in all chunks if it can, and is of objects if else digits would be lost in joining."""
+    for name in frame.columns:
+        column = frame[name]
+        if not column.notna().any():
+            if name in types:
+                frame[name] = pd.Series([None] * len(frame), dtype=types[name])
+            continue
+        before, now = str(types.setdefault(name, column.dtype)), str(column.dtype)
+        if before != now and (before == "object" or {before, now} == {"Int64", "float64"}):
+            values = [None if value is pd.NA else value for value in column.tolist()]
+            frame[name] = pd.Series(values, dtype="object")
+            types[name] = frame[name].dtype
     return frame
 
 
-def _pandas_own(text: str, parsed: Any, options: Mapping[str, Any]) -> pd.DataFrame:
-    content = json.dumps(parsed) if options.get("records") is not None else text
-    given = {name: value for name, value in options.items() if name not in _READING | {"records"}}
-    read: pd.DataFrame = pd.read_json(source(content), **{"dtype": False, "precise_float": True, **given})
-    return read
+def _guessed(parsed: Any, options: Mapping[str, Any]) -> pd.DataFrame:
+    """What pandas makes of it; the user asked for that by ``dtype: true``."""
+    names = ("orient", "convert_axes", "convert_dates", "keep_default_dates", "date_unit", "dtype_backend")
+    given = {name: options[name] for name in names if name in options}
+    read: pd.DataFrame = pd.read_json(
+        io.StringIO(json.dumps(parsed)), **{"dtype": True, "precise_float": True, **given}
+    )
+    return read.iloc[: options.get("nrows")]
 
 
-def _pandas_lines(text: str, options: Mapping[str, Any]) -> pd.DataFrame:
-    given = {name: value for name, value in options.items() if name not in _READING | {"chunksize", "nrows"}}
-    read: pd.DataFrame = pd.read_json(source(text), lines=True, **{"dtype": False, "precise_float": True, **given})
-    return read
+def _with_options(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+    """The columns that the user asked to convert as pandas converts them; the others as they are."""
+    dates, dtype, backend = (options.get(name) for name in ("convert_dates", "dtype", "dtype_backend"))
+    if dates:
+        given = {name: options[name] for name in ("date_unit", "keep_default_dates") if name in options}
+        for name in frame.columns if dates is True else [name for name in dates if name in frame.columns]:
+            # pandas alone knows what it takes for a date
+            text = json.dumps([{name: None if value is pd.NA else value} for value in frame[name].tolist()])
+            read = pd.read_json(io.StringIO(text), orient="records", dtype=False, convert_dates=dates, **given)
+            if name in read and read[name].dtype.kind == "M":
+                frame[name] = read[name]
+    if isinstance(dtype, Mapping):
+        frame = frame.astype({name: kind for name, kind in dtype.items() if name in frame.columns})
+    elif dtype:
+        frame = frame.astype(dtype)
+    return frame.convert_dtypes(convert_floating=False, dtype_backend=backend) if backend else frame

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
+
+from custom_store_pipeline.errors import UnusableDataError
 
 Raw = bytes | str | os.PathLike[str] | IO[Any]
 
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-_FSSPEC_NAMES = {"zstd": "zstd", "gzip": "gzip", "bz2": "bz2", "xz": "xz", "zip": "zip"}
+_MAGIC = {
+    b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip",
+}  # fmt: skip
 _BOM = "\ufeff"
 
 
@@ -26,45 +31,110 @@ def source(raw: Raw) -> Any:
 
 def compression_of(raw: Raw, options: Mapping[str, Any]) -> Any:
     """The compression: what the user wrote, or what the first bytes show, or ``infer`` (from a path's ending)."""
-    if "compression" in options:
-        return options["compression"]
+    written = options.get("compression", "infer")
+    if written != "infer":
+        return written
+    first = _first_bytes(raw)
+    seen = next((name for magic, name in _MAGIC.items() if first.startswith(magic)), None)
+    return seen or ("infer" if isinstance(raw, os.PathLike) else None)
+
+
+def _first_bytes(raw: Raw) -> bytes:
     if isinstance(raw, bytes):
-        return next((name for magic, name in _MAGIC.items() if raw.startswith(magic)), None)
-    return "infer" if isinstance(raw, os.PathLike) else None
+        return raw[:6]
+    if isinstance(raw, os.PathLike):
+        if not os.path.isfile(raw):
+            return b""
+        with open(raw, "rb") as file:
+            return file.read(6)
+    if isinstance(raw, str) or not (hasattr(raw, "seekable") and raw.seekable()):
+        return b""
+    start = raw.tell()
+    first = raw.read(6)
+    raw.seek(start)
+    return first if isinstance(first, bytes) else b""
 
 
 def read_text(raw: Raw, options: Mapping[str, Any]) -> str:
-    """The whole content as text, decompressed, decoded as ``encoding`` says (UTF-8 by default), without its BOM."""
+    """The whole content as :func:`as_text` gives it, decompressed."""
+    return as_text(read(raw, options), options)
+
+
+def read(raw: Raw, options: Mapping[str, Any]) -> bytes | str:
+    """The whole content, decompressed; text if it was given as text."""
     with opened(raw, options) as file:
-        return as_text(file.read(), options)
+        content: bytes | str = file.read()
+    return content
 
 
 def as_text(content: bytes | str, options: Mapping[str, Any]) -> str:
-    """Content as text, decoded as ``encoding`` says (UTF-8 by default), without its byte order mark."""
+    """Content as text, decoded as ``encoding`` says, without its byte order mark.
+
+    Without ``encoding`` it is UTF-8, -16 or -32, which JSON's first bytes tell apart.
+    """
     if isinstance(content, bytes):
-        content = content.decode(options.get("encoding") or "utf-8", options.get("encoding_errors") or "strict")
+        encoding = options.get("encoding") or json.detect_encoding(content)
+        content = content.decode(encoding, options.get("encoding_errors") or "strict")
     return content.removeprefix(_BOM)
 
 
-def opened(raw: Raw, options: Mapping[str, Any]) -> contextlib.AbstractContextManager[IO[Any]]:
-    """The content as a file, decompressed as pandas decompresses it."""
-    compression = compression_of(raw, options)
-    if isinstance(raw, os.PathLike):
-        import fsspec
+def lines_of(file: Any, options: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a file of bytes or texts, decoded as :func:`as_text` does, one at a time."""
+    if isinstance(file.read(0), str):
+        yield next(iter(file), "").removeprefix(_BOM)
+        yield from file
+        return
+    start = file.read(4)
+    encoding = options.get("encoding") or json.detect_encoding(start)
+    whole = io.BufferedReader(_Joined(start, file))
+    with io.TextIOWrapper(whole, encoding=encoding, errors=options.get("encoding_errors") or "strict") as text:
+        for number, line in enumerate(text):
+            yield line.removeprefix(_BOM) if number == 0 else line
 
-        found: contextlib.AbstractContextManager[IO[Any]] = fsspec.open(
-            os.fspath(raw), "rb", compression=_method(compression), **(options.get("storage_options") or {})
-        )
-        return found
-    file: Any = source(raw)
-    if compression in (None, "infer") or isinstance(raw, str):
-        return contextlib.nullcontext(file)
+
+class _Joined(io.RawIOBase):
+    """A file of bytes, of which the first ones were already read."""
+
+    def __init__(self, start: bytes, rest: Any) -> None:
+        self._start = start
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._start[: len(buffer)] or self._rest.read(len(buffer))
+        self._start = self._start[len(buffer) :]
+        buffer[: len(found)] = found
+        return len(found)
+
+
+@contextlib.contextmanager
+def opened(raw: Raw, options: Mapping[str, Any]) -> Any:
+    """The content as a file, decompressed; a file of texts if it was given as text."""
+    compression = compression_of(raw, options)
+    name = compression.get("method") if isinstance(compression, Mapping) else compression
+    if not isinstance(raw, os.PathLike):
+        yield _decompressed(source(raw), None if name == "infer" else name)
+        return
+    import fsspec
+
+    storage_options = options.get("storage_options") or {}
+    own = "infer" if name == "infer" else None
+    with fsspec.open(os.fspath(raw), "rb", compression=own, **storage_options) as file:
+        yield _decompressed(file, None if name == "infer" else name)
+
+
+def _decompressed(file: Any, method: str | None) -> Any:
+    if method is None:
+        return file
+    if method == "zip":
+        archive = zipfile.ZipFile(file)
+        if len(names := archive.namelist()) != 1:
+            raise UnusableDataError(
+                f"returned a zip archive with {len(names)} files; an entity is one table, so return one file's content"
+            )
+        return archive.open(names[0])
     from fsspec.compression import compr
 
-    decompressed: contextlib.AbstractContextManager[IO[Any]] = compr[_method(compression)](file, mode="rb")
-    return decompressed
-
-
-def _method(compression: Any) -> Any:
-    name: Any = compression.get("method") if isinstance(compression, Mapping) else compression
-    return _FSSPEC_NAMES.get(name, name)
+    return compr[method](file, mode="rb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,39 +10,52 @@ from typing import Any
 import pandas as pd
 
 from custom_store_pipeline.errors import UnusableDataError
-from custom_store_pipeline.formats.column_types import from_values
+from custom_store_pipeline.formats.column_types import from_text, from_values
 from custom_store_pipeline.formats.csv_text import only_empty_is_null
 from custom_store_pipeline.formats.raw import Raw, source
+from custom_store_pipeline.frames import index_as_columns
+
+_OF_TEXTS = ("decimal", "thousands", "true_values", "false_values")
 
 
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """One sheet, with the options of ``pandas.read_excel`` and ``exact``; ``exact: false`` leaves types to pandas."""
-    given = {name: value for name, value in options.items() if name != "exact"}
-    asked = given.get("dtype")
-    exact = options.get("exact", True) and (asked is None or isinstance(asked, Mapping))
-    reading = {**given, **only_empty_is_null(given)}
+    exact = options.get("exact", True)
+    options = {name: value for name, value in options.items() if name != "exact"}
+    dtype = options.get("dtype")
+    exact = exact and (dtype is None or isinstance(dtype, Mapping))
+    reading = {**options, **only_empty_is_null(options)}
     if exact:
-        reading["dtype"] = defaultdict(lambda: object, asked or {}) if asked else object
-    sheet = pd.read_excel(source(raw), **reading)
-    if isinstance(sheet, dict):
+        reading["dtype"] = defaultdict(lambda: object, dtype or {})
+        reading.pop("dtype_backend", None)
+    sheets: Any = pd.read_excel(source(raw), **reading)
+    if isinstance(sheets, dict):
         raise UnusableDataError(
-            f"returned a workbook of which data_format.sheet_name selects {len(sheet)} sheets; "
+            f"returned a workbook of which data_format.sheet_name selects {len(sheets)} sheets; "
             "an entity is one table, so name one sheet"
         )
-    if exact:
-        sheet = _typed(sheet, set(asked or ()))
-    if given.get("dtype_backend"):
-        sheet = sheet.convert_dtypes(convert_floating=False, dtype_backend=given["dtype_backend"])
-    yield sheet
+    yield _typed(index_as_columns(sheets), options) if exact else sheets
 
 
-def _typed(sheet: pd.DataFrame, asked: set[Any]) -> pd.DataFrame:
-    typed = {}
-    for name in sheet.columns:
-        column = sheet[name]
-        if name not in asked and column.dtype == object:
-            values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
-            column = from_values(values).set_axis(sheet.index)
-            column = column.infer_objects() if column.dtype == object else column  # dates
-        typed[name] = column
-    return pd.DataFrame(typed, index=sheet.index, columns=sheet.columns)
+def _typed(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+    """The columns whose type the user did not name, each of the type that holds its cells."""
+    texts_are_numbers = any(options.get(name) for name in _OF_TEXTS)
+    columns = []
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        if column.dtype == object and name not in (options.get("dtype") or {}):
+            cells = column.astype(object).where(column.notna(), None).tolist()
+            column = _of_cells(name, cells).set_axis(frame.index)
+            if texts_are_numbers and column.dtype == "str":
+                column = from_text(column, options)
+        columns.append(column.rename(position))
+    typed_frame = (pd.concat(columns, axis=1) if columns else frame).set_axis(frame.columns, axis=1)
+    backend = options.get("dtype_backend")
+    return typed_frame if backend is None else typed_frame.convert_dtypes(dtype_backend=backend)
+
+
+def _of_cells(name: Any, cells: list[Any]) -> pd.Series:
+    times = (datetime.datetime, datetime.timedelta)
+    if {type(cell) for cell in cells if cell is not None} in ({times[0]}, {times[1]}):
+        return pd.Series(cells)
+    return from_values(name, cells)
