@@ -335,7 +335,7 @@ def test_options_that_only_pandas_has_are_passed_on() -> None:
 def test_integers_and_fractions_of_several_csv_chunks_keep_their_digits() -> None:
     with pytest.raises(
         UnusableDataError,
-        match=rf"column 'a' is integers beyond 2\*\*53 at first and fractions later \(such as '0.5'\); .*dtype: \{{a: str",
+        match=r"'a' is integers beyond 2\*\*53 at first and fractions later \(such as '0.5'\); .*dtype: \{a: str",
     ):
         list(decode(f"a\n{BIG}\n0.5\n", "csv", {"chunksize": 1}))
     with pytest.raises(

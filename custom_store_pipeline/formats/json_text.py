@@ -161,7 +161,7 @@ def _with_options(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFra
         for name in frame.columns if dates is True else [name for name in dates if name in frame.columns]:
             # pandas alone knows what it takes for a date
             text = json.dumps([{name: None if value is pd.NA else value} for value in frame[name].tolist()])
-            read = pd.read_json(io.StringIO(text), orient="records", dtype=False, convert_dates=dates, **given)
+            read = pd.read_json(io.StringIO(text), orient="records", convert_dates=dates, **given)
             if name in read and read[name].dtype.kind == "M":
                 frame[name] = read[name]
     if isinstance(dtype, Mapping):
