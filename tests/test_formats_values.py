@@ -526,3 +526,26 @@ def test_columns_of_one_name_are_not_merged() -> None:
 def test_a_layout_that_the_document_has_not_is_refused(text: str, orient: str, remedy: str) -> None:
     with pytest.raises(UnusableDataError, match=remedy):
         column(text, "json", orient=orient)
+
+
+@pytest.mark.parametrize("name", ["csv", "json", "excel", "xml"])
+def test_asked_backends_hold_the_same_values(name: str) -> None:
+    big = 10**15 + 1  # Excel has no more digits
+    raw = {
+        "csv": f"a,b\n{big},x\n,y\n",
+        "json": f'[{{"a": {big}}}, {{"a": null}}]',
+        "excel": workbook(["a", "b"], [big, 1], [None, 2]),
+        "xml": f"<r><x><a>{big}</a></x><x><a/></x></r>",
+    }[name]
+
+    assert types(raw, name, dtype_backend="pyarrow") == ["int64[pyarrow]"]
+    assert column(raw, name, dtype_backend="pyarrow") == [big, None]
+
+
+def test_texts_of_a_workbook_are_numbers_if_the_mapping_says_how_they_are_written() -> None:
+    assert column(workbook(["a"], ["1.234,5"]), "excel", decimal=",", thousands=".") == [1234.5]
+
+
+def test_without_pandas_list_and_without_null_values_nothing_is_null() -> None:
+    assert column("a,b\n,x\n", "csv", na_filter=False) == [""]
+    assert column("a,b\nx,1\n,2\n", "csv", keep_default_na=False, na_values="x") == [None, ""]

@@ -168,4 +168,4 @@ def _with_options(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFra
         frame = frame.astype({name: kind for name, kind in dtype.items() if name in frame.columns})
     elif dtype:
         frame = frame.astype(dtype)
-    return frame.convert_dtypes(convert_floating=False, dtype_backend=backend) if backend else frame
+    return frame.convert_dtypes(dtype_backend=backend) if backend else frame
