@@ -549,3 +549,8 @@ def test_texts_of_a_workbook_are_numbers_if_the_mapping_says_how_they_are_writte
 def test_without_pandas_list_and_without_null_values_nothing_is_null() -> None:
     assert column("a,b\n,x\n", "csv", na_filter=False) == [""]
     assert column("a,b\nx,1\n,2\n", "csv", keep_default_na=False, na_values="x") == [None, ""]
+
+
+def test_half_of_a_character_that_is_not_escaped_is_named_too() -> None:
+    with pytest.raises(UnusableDataError, match="no valid Unicode in the column 'a'"):
+        column('[{"a": "\ud83d"}]', "json")
