@@ -325,6 +325,56 @@ def test_xml_that_selects_nothing_is_an_error() -> None:
         list(decode("<r><x><a>1</a></x></r>", "xml", {"xpath": ".//none"}))
 
 
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("<x>lost<a>1</a></x>", "'x' of row 1 has a text beside its elements"),
+        ('<x a="1"><a>2</a></x>', "'a' of row 1 is there more than once"),
+        ("<x><a>&mine;</a></x>", "'a' of row 1 refers to an entity of the document's own"),
+    ],
+)
+def test_nothing_of_a_row_is_lost(row: str, problem: str) -> None:
+    with pytest.raises(UnusableDataError, match=problem):
+        list(decode(f'<!DOCTYPE r [<!ENTITY mine "1">]><r>{row}</r>', "xml", {}))
+
+
+def test_rows_that_are_texts_are_a_column() -> None:
+    assert column("<r><a>01</a><a>02</a></r>", "xml") == ["01", "02"]
+
+
+SHEET = """
+<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+  <xsl:template match="/"><r><x><a><xsl:value-of select="//b"/></a></x></r></xsl:template>
+</xsl:stylesheet>"""
+
+
+@pytest.mark.parametrize(
+    ("document", "options"),
+    [
+        ("<r><b>{}</b></r>", {"stylesheet": SHEET}),
+        ("<r><x><y><a>{}</a></y></x></r>", {"iterparse": {"x": ["a"]}}),
+        ("<r><x><y><a>{}</a></y></x></r>", {"xpath": "//y"}),
+    ],
+)
+@pytest.mark.parametrize("text", ["007", "NA", str(BIG)])
+def test_the_ways_to_flatten_xml_change_no_value(document: str, options: dict, text: str) -> None:
+    (value,) = column(document.format(text), "xml", **options)
+
+    assert str(value) == text
+
+
+def test_what_is_picked_twice_is_refused() -> None:
+    with pytest.raises(UnusableDataError, match="'a' of row 1 is there more than once"):
+        column("<r><x><a>1</a><a>2</a></x></r>", "xml", iterparse={"x": ["a"]})
+
+
+def test_dates_of_xml_are_read_if_asked() -> None:
+    xml = "<r><x><a>2024-01-02</a></x></r>"
+
+    assert types(xml, "xml") == ["str"]
+    assert types(xml, "xml", parse_dates=["a"])[0].startswith("datetime64")
+
+
 def test_options_that_only_pandas_has_are_passed_on() -> None:
     assert column("<r><x><a>01</a></x></r>", "xml", converters={"a": int}) == [1]
 
@@ -335,7 +385,7 @@ def test_options_that_only_pandas_has_are_passed_on() -> None:
 def test_integers_and_fractions_of_several_csv_chunks_keep_their_digits() -> None:
     with pytest.raises(
         UnusableDataError,
-        match=r"'a' is integers beyond 2\*\*53 at first and fractions later \(such as '0\.5'\); .*dtype: \{a: str",
+        match=r"'a' is integers beyond 2\*\*53 at first and fractions later \(such as '0.5'\); .*dtype: \{a: str",
     ):
         list(decode(f"a\n{BIG}\n0.5\n", "csv", {"chunksize": 1}))
     with pytest.raises(
@@ -476,3 +526,31 @@ def test_columns_of_one_name_are_not_merged() -> None:
 def test_a_layout_that_the_document_has_not_is_refused(text: str, orient: str, remedy: str) -> None:
     with pytest.raises(UnusableDataError, match=remedy):
         column(text, "json", orient=orient)
+
+
+@pytest.mark.parametrize("name", ["csv", "json", "excel", "xml"])
+def test_asked_backends_hold_the_same_values(name: str) -> None:
+    big = 10**15 + 1  # Excel has no more digits
+    raw = {
+        "csv": f"a,b\n{big},x\n,y\n",
+        "json": f'[{{"a": {big}}}, {{"a": null}}]',
+        "excel": workbook(["a", "b"], [big, 1], [None, 2]),
+        "xml": f"<r><x><a>{big}</a></x><x><a/></x></r>",
+    }[name]
+
+    assert types(raw, name, dtype_backend="pyarrow") == ["int64[pyarrow]"]
+    assert column(raw, name, dtype_backend="pyarrow") == [big, None]
+
+
+def test_texts_of_a_workbook_are_numbers_if_the_mapping_says_how_they_are_written() -> None:
+    assert column(workbook(["a"], ["1.234,5"]), "excel", decimal=",", thousands=".") == [1234.5]
+
+
+def test_without_pandas_list_and_without_null_values_nothing_is_null() -> None:
+    assert column("a,b\n,x\n", "csv", na_filter=False) == [""]
+    assert column("a,b\nx,1\n,2\n", "csv", keep_default_na=False, na_values="x") == [None, ""]
+
+
+def test_half_of_a_character_that_is_not_escaped_is_named_too() -> None:
+    with pytest.raises(UnusableDataError, match="no valid Unicode in the column 'a'"):
+        column('[{"a": "\ud83d"}]', "json")

@@ -65,7 +65,7 @@ def _defaults(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def only_empty_is_null(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options by which only the empty field, and what the user names, is null; ``NA`` may be Namibia."""
-    if options.get("keep_default_na") or options.get("na_filter") is False:
+    if options.get("keep_default_na") is not None or options.get("na_filter") is False:
         return {}
     named = options.get("na_values")
     if isinstance(named, Mapping):
@@ -96,7 +96,7 @@ def _typed(frame: pd.DataFrame, options: Mapping[str, Any], kinds: Mapping[str, 
 
 
 def _without_empty(column: pd.Series, options: Mapping[str, Any]) -> pd.Series:
-    if options.get("keep_default_na") or options.get("na_filter") is False:
+    if not only_empty_is_null(options):
         return column
     return column.mask(column == "")
 

@@ -18,7 +18,7 @@ from custom_store_pipeline.formats.raw import Raw, lines_of, opened, read_text
 
 _ROWS_PER_CHUNK = 100_000
 _MOST_DIGITS = 4300  # of an integer that Python reads
-_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
@@ -116,7 +116,8 @@ def _too_long(text: str) -> tuple[str, str]:
 
 
 def _as_table(rows: list[Any], text: str, *, nullable: bool = False) -> pd.DataFrame:
-    if _HALF_OF_A_PAIR.search(text):  # nearly always a whole pair
+    # Nearly always a whole pair; to look for "\\u" first is many times faster.
+    if "\\u" in text and _HALF_OF_A_PAIR.search(text):
         for number, row in enumerate(rows, 1):
             for name, value in row.items():
                 if not is_unicode(json.dumps({name: value}, ensure_ascii=False)):
@@ -161,11 +162,11 @@ def _with_options(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFra
         for name in frame.columns if dates is True else [name for name in dates if name in frame.columns]:
             # pandas alone knows what it takes for a date
             text = json.dumps([{name: None if value is pd.NA else value} for value in frame[name].tolist()])
-            read = pd.read_json(io.StringIO(text), orient="records", dtype=False, convert_dates=dates, **given)
+            read = pd.read_json(io.StringIO(text), orient="records", convert_dates=dates, **given)
             if name in read and read[name].dtype.kind == "M":
                 frame[name] = read[name]
     if isinstance(dtype, Mapping):
         frame = frame.astype({name: kind for name, kind in dtype.items() if name in frame.columns})
     elif dtype:
         frame = frame.astype(dtype)
-    return frame.convert_dtypes(convert_floating=False, dtype_backend=backend) if backend else frame
+    return frame.convert_dtypes(dtype_backend=backend) if backend else frame

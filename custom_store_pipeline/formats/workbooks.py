@@ -43,11 +43,12 @@ def _typed(frame: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     columns = []
     for position, name in enumerate(frame.columns):
         column = frame.iloc[:, position]
-        if column.dtype == object and name not in (options.get("dtype") or {}):
+        if column.dtype in ("object", "str") and name not in (options.get("dtype") or {}):
             cells = column.astype(object).where(column.notna(), None).tolist()
             column = _of_cells(name, cells).set_axis(frame.index)
             if texts_are_numbers and column.dtype == "str":
-                column = from_text(column, options)
+                # pandas has written the numbers with plain points by now
+                column = from_text(column, {name: options.get(name) for name in ("true_values", "false_values")})
         columns.append(column.rename(position))
     typed_frame = (pd.concat(columns, axis=1) if columns else frame).set_axis(frame.columns, axis=1)
     backend = options.get("dtype_backend")
