@@ -66,9 +66,9 @@ class KeyComparison:
         self._ignore_before = ignore_before
         self._keys: Keys | None = None
 
-    def writer(self, name: str) -> KeyWriter:
-        """A writer of keys into the local folder."""
-        return KeyWriter(self._temp / f"{name}.parquet", self._primary_keys)
+    def writer(self, name: str, method: str = "pull_data") -> KeyWriter:
+        """A writer of keys, which a driver's method returned, into the local folder."""
+        return KeyWriter(self._temp / f"{name}.parquet", self._primary_keys, method)
 
     def compare(self, keys: Keys | None, pushed: Keys | None = None) -> None:
         """Finds the deletions, and writes the snapshot aside if they pass the guards.
