@@ -55,7 +55,8 @@ def check_unique(keys: Keys, spill: Path) -> None:
         examples = [", ".join(f"{key}={value}" for key, value in zip(keys.names, row, strict=True)) for row in rows]
         raise UnusableKeysError(
             f"primary keys occur more than once in what {keys.method} returned, such as {' and '.join(examples)}, so "
-            f"deletions cannot be told; let {keys.method} return each once, or add to primary_keys what tells them apart"
+            f"deletions cannot be told; let {keys.method} return each once, or add to primary_keys what tells them "
+            "apart"
         )
 
 
