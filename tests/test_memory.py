@@ -297,3 +297,29 @@ def test_an_entity_that_asks_for_no_memory_costs_none(feed: Feed, monkeypatch: p
     assert result.success
     assert not {"custom_store/state", "watermarks_after", "snapshot"} & set(metadata(result))
     assert not (feed.projects.root / "state").exists()
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+def test_dagsters_temporary_home_is_not_taken_for_one_that_stays(projects: ProjectsFolder, executor: str) -> None:
+    with dg.DagsterInstance.ephemeral() as unused:
+        feed = Feed(projects, unused)
+    feed.mapping("load_type: incremental")
+    (projects.root / "rows.json").write_text('[{"id": 1}]')
+
+    done = projects.materialize_by_cli(DAGSTER_HOME="", CUSTOM_STORE_EXECUTOR=executor)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("DAGSTER_HOME is not set, so what this mapping remembers") == 1
+
+
+def test_a_storage_that_stays_needs_no_home(projects: ProjectsFolder) -> None:
+    with dg.DagsterInstance.ephemeral() as unused:
+        feed = Feed(projects, unused)
+    feed.mapping("load_type: incremental")
+    (projects.root / "rows.json").write_text('[{"id": 1}]')
+    (projects.root / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: '{projects.root}/kept'}}}}")
+
+    done = projects.materialize_by_cli(DAGSTER_HOME="")
+
+    assert done.returncode == 0, done.stderr
+    assert "DAGSTER_HOME is not set, so what" not in done.stderr
