@@ -13,7 +13,7 @@ from custom_store_pipeline.errors import ConfigurationError, Problem
 from custom_store_pipeline.io_manager import CustomStoreIOManager, Use, io_manager_key
 from custom_store_pipeline.names import dagster_identifier, kind_of
 from custom_store_pipeline.observing import materialize_on_source_change
-from custom_store_pipeline.partitions import partitions_of, scheduled_partitions
+from custom_store_pipeline.partitions import PARTITIONED_TAG, partitions_of, scheduled_partitions
 from custom_store_pipeline.projects import BrokenFile, Projects
 from custom_store_pipeline.run_versions import step_versions
 from custom_store_pipeline.sources import build_sources, source_sensors
@@ -153,7 +153,7 @@ def _spec(
         group_name=mapping.project,
         code_version=version,
         owners=list(settings.owners),
-        tags=settings.tags,
+        tags={**settings.tags, **({PARTITIONED_TAG: ""} if partitions else {})},
         kinds={kind_of(mapping.store("to").file_name)},
         metadata={"dagster/code_references": references},
         partitions_def=partitions,

@@ -20,8 +20,13 @@ from custom_store_pipeline.projects import Projects, check_format_options, load_
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="custom-store-pipeline")
-def main() -> None:
-    """Custom store drivers as Dagster assets."""
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Custom store drivers as Dagster assets.
+
+    A file .env in the working folder is read, as the command dagster does.
+    """
+    context.with_resource(settings.with_env_file())
 
 
 @main.command()
@@ -203,6 +208,8 @@ def _scope(path: Path) -> tuple[Path, Path]:
     for folder in (path, *path.parents[:3]):
         if any(folder.glob("*/mappings")) or any(folder.glob("*/custom_store_driver")):
             return folder, path
+    if path.is_dir():  # a projects folder, or a project, that is still empty
+        return path, path
     raise click.ClickException(
         f"'{path}' belongs to no projects folder; mapping files are <projects folder>/<project_name>/mappings/*.yaml"
     )

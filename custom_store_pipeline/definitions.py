@@ -75,6 +75,12 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
         built = build_assets(projects, versions, made_elsewhere)
+    if not (projects.mappings or projects.broken_files or assets):
+        _log.warning(
+            "%s: no mapping file, so there is nothing to materialise; mapping files are "
+            "<project_name>/mappings/<name>.yaml in this folder",
+            shown_path(folder if project is None else folder / project),
+        )
     for problem in (*built.problems, *projects.warnings):
         _log.warning("%s", problem)
     scope = Scope(project, projects.borrowed(project))
@@ -93,7 +99,8 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
 def _check_project(folder: Path, project: str) -> None:
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     if project not in names:
-        message = f"there is no project '{project}', only {', '.join(names)}{did_you_mean(project, names)}"
+        there = f"only {', '.join(names)}" if names else "for the folder holds none yet"
+        message = f"there is no project '{project}', {there}{did_you_mean(project, names)}"
         raise ConfigurationError([Problem(shown_path(folder), 0, 0, "", message)])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX  # there is no public way to tell a temporary instance
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues
@@ -44,6 +45,20 @@ def snapshot_folder(instance: dg.DagsterInstance, entity: Entity) -> SnapshotFol
             return None
         url = str(Path(instance.root_directory, "storage", "custom_store_state"))
     return SnapshotFolder(url, (*entity.target_key, *([] if entity.partition_key is None else [entity.partition_key])))
+
+
+def is_temporary(instance: dg.DagsterInstance) -> bool:
+    """Whether all that an instance remembers is lost when its process ends.
+
+    So it is in tests, and for Dagster's commands without ``DAGSTER_HOME``, which make a folder for as long as they run;
+    steps in other processes are handed that folder. A ``dagster.yaml`` in the working folder may name a storage that
+    stays all the same.
+    """
+    if instance.is_ephemeral:
+        return True
+    home = instance.root_directory
+    is_made_for_now = Path(home).name.startswith(TMP_DAGSTER_HOME_PREFIX)
+    return is_made_for_now and home in str(instance.get_ref().event_storage_data)
 
 
 def parts_of(instance: dg.DagsterInstance, entity: Entity) -> list[Entity]:
@@ -106,7 +121,7 @@ class StepMemory:
         self._covered: dict[Entity, list[str]] = {}
         self._recordings: dict[Entity, Recording] = {}
         self._remembered: dict[Entity, Remembered] = {}
-        if self._is_needed and instance.is_ephemeral:
+        if self._is_needed and is_temporary(instance):
             warn(
                 "DAGSTER_HOME is not set, so what this mapping remembers (watermarks, key snapshots) is lost when the "
                 "process ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"

@@ -9,6 +9,10 @@ import dagster as dg
 
 from custom_store_pipeline.config.loading import LoadedMapping, Partition
 
+# On assets with partitions: Dagster has no selection of those, and refuses to run them together with others unless a
+# partition is named.
+PARTITIONED_TAG = "custom_store/partitioned"
+
 
 def partitions_of(mapping: LoadedMapping) -> dg.PartitionsDefinition[str] | None:
     """The partitions that a mapping's entities have in Dagster; None if they have none.

@@ -18,6 +18,7 @@ from custom_store_pipeline.metadata import metadata_of
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.partitions import partition, partitions_of
 from custom_store_pipeline.results import PulledData
+from custom_store_pipeline.run_config import StepConfig
 from custom_store_pipeline.run_versions import StepVersion, hold_version
 from custom_store_pipeline.step_batches import Deed, each_done, step_failure
 from custom_store_pipeline.transfer.batch import FailedEntity
@@ -68,14 +69,14 @@ def build_step(
         required_resource_keys={source_key, target_key},
         pool=mapping.config.pool,
     )
-    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    def step(context: dg.AssetExecutionContext, config: StepConfig) -> Iterator[dg.MaterializeResult[Any]]:
         hold_version(context, mapping, version)
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names
         entities = [entity for out, (entity, _) in specs.items() if out in selected]
         parts = [part for entity in entities for part in _parts(entity, mapping, context)]
-        yield from _materialize(context, mapping, parts, source, target)
+        yield from _materialize(context, mapping, parts, source, target, config)
 
     return dg.AssetsDefinition(
         node_def=step,
@@ -101,12 +102,14 @@ def _materialize(
     entities: Sequence[Entity],
     source: CustomStoreIOManager,
     target: CustomStoreIOManager,
+    config: StepConfig,
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Transfers entities, or partitions of them.
 
     Dagster stores a materialisation for each partition of the run when an entity's result is yielded, so that is done
     when all its partitions have arrived. If one has not, the others are stored one by one.
     """
+    mapping = config.applied_to(mapping)
     redactor = redactor_of(mapping)
     memory = StepMemory(context.instance, mapping, context.run.run_id, redactor, warn=context.log.warning)
 
@@ -147,7 +150,7 @@ def _materialize(
             if outcome.warning:
                 context.log.warning(f"{entity.label}: {outcome.warning}")
             parts = arrived.setdefault(entity.target_key, {})
-            parts[entity] = metadata_of(outcome, redactor, memory.metadata(entity))
+            parts[entity] = metadata_of(outcome, redactor, {**memory.metadata(entity), **config.metadata()})
             if len(parts) == expected[entity.target_key]:
                 yield _result(context, parts)
                 for part in arrived.pop(entity.target_key):

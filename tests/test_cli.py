@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner, Result
@@ -165,3 +166,36 @@ def test_validate_warns_of_keys_without_effect(projects: ProjectsFolder) -> None
     assert result.exit_code == 0
     assert "warning: " in result.stderr
     assert "max_delete_fraction: only deletions that are found by comparing keys are limited" in result.stderr
+
+
+def test_the_file_dotenv_is_read_as_dagster_reads_it(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOM_STORE_PROJECTS_DIR", "/no/such/folder")
+    (shop.root / ".env").write_text(
+        f"DAGSTER_HOME={shop.home}\nexport CUSTOM_STORE_PROJECTS_DIR='{shop.path}'\nDECLARED\n"
+    )
+
+    result = run("status")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "not yet in shop/sqlite_store_driver/posts" in result.stdout
+    assert "DAGSTER_HOME" not in os.environ, "what was read lasts as long as the command"
+    assert os.environ["CUSTOM_STORE_PROJECTS_DIR"] == "/no/such/folder"
+
+
+@pytest.mark.parametrize("arguments", [[], ["projects"]])
+def test_an_empty_projects_folder_is_one(
+    projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("CUSTOM_STORE_PROJECTS_DIR", str(projects.path))
+
+    result = run("validate", *arguments)
+
+    assert result.exit_code == 1
+    assert "; mapping files are <project_name>/mappings/<name>.yaml in the projects folder" in result.stderr
+    assert "no mapping file in " in result.stderr
+
+
+def test_a_project_that_is_still_empty_has_no_mapping_file(projects: ProjectsFolder) -> None:
+    (projects.path / "shop").mkdir()
+
+    assert "no mapping file in projects/shop; mapping files are" in run("validate", "projects/shop").stderr

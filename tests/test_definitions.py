@@ -111,3 +111,25 @@ def test_a_projects_folder_that_is_not_there_says_so(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ConfigurationError, match="CUSTOM_STORE_PROJECTS_DIR: '/no/such/folder' is not a folder; name"):
         dg.Definitions.merge(__import__("custom_store_pipeline.definitions").definitions.build_definitions())
+
+
+def test_an_empty_projects_folder_says_what_belongs_in_it(
+    projects: ProjectsFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    projects.definitions()
+
+    assert caplog.messages == [
+        "projects: no mapping file, so there is nothing to materialise; mapping files are "
+        "<project_name>/mappings/<name>.yaml in this folder"
+    ]
+
+
+def test_a_project_of_an_empty_folder_is_not_there(projects: ProjectsFolder) -> None:
+    with pytest.raises(ConfigurationError, match="there is no project 'shop', for the folder holds none yet"):
+        projects.definitions(project="shop")
+
+
+def test_materialising_an_empty_projects_folder_says_so(projects: ProjectsFolder) -> None:
+    done = projects.materialize_by_cli()
+
+    assert "no mapping file, so there is nothing to materialise; mapping files are" in done.stderr

@@ -394,3 +394,29 @@ def test_a_push_that_timed_out_is_known_until_its_thread_returns(feed: Feed) -> 
 def rows_of(feed: Feed) -> set[int]:
     with contextlib.closing(sqlite3.connect(feed.projects.root / "target.db")) as connection:
         return {key for (key,) in connection.execute("SELECT id FROM items")}
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+def test_dagsters_temporary_home_is_not_taken_for_one_that_stays(projects: ProjectsFolder, executor: str) -> None:
+    with dg.DagsterInstance.ephemeral() as unused:
+        feed = Feed(projects, unused)
+    feed.mapping("load_type: incremental")
+    (projects.root / "rows.json").write_text('[{"id": 1}]')
+
+    done = projects.materialize_by_cli(DAGSTER_HOME="", CUSTOM_STORE_EXECUTOR=executor)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("DAGSTER_HOME is not set, so what this mapping remembers") == 1
+
+
+def test_a_storage_that_stays_needs_no_home(projects: ProjectsFolder) -> None:
+    with dg.DagsterInstance.ephemeral() as unused:
+        feed = Feed(projects, unused)
+    feed.mapping("load_type: incremental")
+    (projects.root / "rows.json").write_text('[{"id": 1}]')
+    (projects.root / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: '{projects.root}/kept'}}}}")
+
+    done = projects.materialize_by_cli(DAGSTER_HOME="")
+
+    assert done.returncode == 0, done.stderr
+    assert "DAGSTER_HOME is not set, so what" not in done.stderr

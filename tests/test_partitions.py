@@ -13,7 +13,7 @@ import pytest
 
 from custom_store_pipeline.config.loading import Partition, load_mapping_files
 from custom_store_pipeline.partitions import partition, partitions_of, scheduled_partitions
-from tests.conftest import ProjectsFolder
+from tests.conftest import ProjectsFolder, mapping
 from tests.webserver import ask, asset_keys, dagster_dev, wait_until
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
@@ -266,3 +266,25 @@ def test_a_backfill_of_the_ui_loads_its_partitions(days: ProjectsFolder) -> None
 
         with dg.DagsterInstance.from_config(str(days.home)) as instance:
             wait_until(lambda: set(states(instance)) == set(keys), seconds=240)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "materialized"),
+    [
+        (['group:shop and not tag:"custom_store/partitioned"'], {"items"}),
+        (['group:shop and tag:"custom_store/partitioned"', "--partition", "a"], {"days"}),
+        (["group:shop", "--partition", "a"], {"items", "days"}),
+        (['key:"shop/*" and is:materializable', "--partition", "a"], {"items", "days"}),
+    ],
+)
+def test_a_project_with_and_without_partitions_is_selected(
+    shop: ProjectsFolder, arguments: list[str], materialized: set[str]
+) -> None:
+    partitioned = "partitions: {type: static, keys: [a]}\n          write_mode: upsert"
+    shop.mapping(mapping(include="[days]", more=partitioned), name="days")
+
+    done = shop.dagster("asset", "materialize", "-m", "custom_store_pipeline.definitions", "--select", *arguments)
+
+    assert done.returncode == 0, done.stderr
+    with dg.DagsterInstance.from_config(str(shop.home)) as instance:
+        assert {key.path[-1] for key in instance.get_asset_keys()} == materialized

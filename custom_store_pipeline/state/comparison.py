@@ -84,9 +84,9 @@ class KeyComparison:
         # The keys that no remembered push has brought to the target; None if there are none, or it cannot be told.
         self._not_in_target: Keys | None = None
 
-    def writer(self, name: str) -> KeyWriter:
-        """A writer of keys into the local folder."""
-        return KeyWriter(self._temp / f"{name}.parquet", self._rules.primary_keys)
+    def writer(self, name: str, method: str = "pull_data") -> KeyWriter:
+        """A writer of keys, which a driver's method returned, into the local folder."""
+        return KeyWriter(self._temp / f"{name}.parquet", self._rules.primary_keys, method)
 
     def compare(self, keys: Keys | None, pushed: Keys | None = None, *, of_all_rows: bool = True) -> None:
         """Finds the deletions, and writes the snapshot aside if they pass the guards.

@@ -52,8 +52,8 @@ def check_unique(keys: Keys, spill: Path) -> None:
     found = _twice(columns, keys, spill)
     if found.num_rows:
         raise UnusableKeysError(
-            "primary keys occur more than once in what was pulled, such as "
-            f"{examples(keys_of(found, keys.columns))}, so deletions cannot be told; let pull_data return each once, "
+            f"primary keys occur more than once in what {keys.method} returned, such as "
+            f"{examples(keys_of(found, keys.columns))}, so deletions cannot be told; let {keys.method} return each once, "
             "or add to primary_keys what tells them apart"
         )
 

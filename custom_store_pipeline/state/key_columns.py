@@ -46,8 +46,8 @@ class KeyColumn:
     zone: str = ""
 
 
-def kept(frame: pd.DataFrame, name: str) -> tuple[Any, KeyColumn]:
-    """A key column of some rows as an Arrow array, and how it is kept.
+def kept(frame: pd.DataFrame, name: str, method: str) -> tuple[Any, KeyColumn]:
+    """A key column of some rows that a driver's method returned, as an Arrow array, and how it is kept.
 
     Raises:
         UnusableKeysError: it is missing, holds nulls, or values of no known type.
@@ -58,26 +58,29 @@ def kept(frame: pd.DataFrame, name: str) -> tuple[Any, KeyColumn]:
     if name not in frame.columns:
         has = ", ".join(map(str, frame.columns))
         raise UnusableKeysError(
-            f"the primary key '{name}' is not in what was pulled; the columns are {has}; pull it, or mend primary_keys"
+            f"the primary key '{name}' is not in what {method} returned; the columns are {has}; pull it, or mend "
+            "primary_keys"
         )
     values = frame[name]
     if isinstance(values, pd.DataFrame):
-        raise UnusableKeysError(f"the primary key '{name}' was pulled twice; give one of the columns another name")
+        raise UnusableKeysError(
+            f"the primary key '{name}' is twice in what {method} returned; give one of the columns another name"
+        )
     missing = int(values.isna().sum())
     if missing:
         raise UnusableKeysError(
             f"the primary key '{name}' is null in {missing:,} of {len(frame):,} rows, so deletions cannot be told; "
-            "let pull_data leave these rows out, or choose other primary_keys"
+            f"let {method} leave these rows out, or choose other primary_keys"
         )
     if values.dtype == object:
         values = _with_times(values)
     if values.dtype == object and not _is_of_one_type(values):
-        return _typed(values, name)
+        return _typed(values, name, method)
     try:
         array = pa.array(values, from_pandas=True)
-        return _normal(array, name)
+        return _normal(array, name, method)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        return _typed(values, name)  # values that Arrow has no common type for, such as integers beyond 64 bits
+        return _typed(values, name, method)  # values that Arrow has no common type for, such as integers beyond 64 bits
 
 
 def _is_of_one_type(values: pd.Series[Any]) -> bool:
@@ -110,7 +113,7 @@ def _with_times(values: pd.Series[Any]) -> pd.Series[Any]:
         return values
 
 
-def _normal(array: Any, name: str) -> tuple[Any, KeyColumn]:
+def _normal(array: Any, name: str, method: str) -> tuple[Any, KeyColumn]:
     """The values as the widest type of their kind; raises pyarrow's own errors where they do not fit."""
     import pyarrow as pa
 
@@ -133,7 +136,7 @@ def _normal(array: Any, name: str) -> tuple[Any, KeyColumn]:
         return _split(array), KeyColumn(name, "instant" if kind.tz else "timestamp", kind.unit, _zone(kind))
     if pa.types.is_duration(kind):
         return _split(array), KeyColumn(name, "duration", kind.unit)
-    return _typed(array.to_pandas(), name)
+    return _typed(array.to_pandas(), name, method)
 
 
 def _zone(kind: Any) -> str:
@@ -160,7 +163,7 @@ def _split(array: Any) -> Any:
     return pa.StructArray.from_arrays(parts, names=[_WHOLE, _REST])
 
 
-def _typed(values: pd.Series[Any], name: str) -> tuple[Any, KeyColumn]:
+def _typed(values: pd.Series[Any], name: str, method: str) -> tuple[Any, KeyColumn]:
     import pyarrow as pa
 
     try:
@@ -168,7 +171,7 @@ def _typed(values: pd.Series[Any], name: str) -> tuple[Any, KeyColumn]:
     except UnknownTypeError as error:
         raise UnusableKeysError(
             f"the primary key '{name}' holds values of the type {error}, which cannot be compared from run to run; "
-            "let pull_data turn them into texts or numbers"
+            f"let {method} turn them into texts or numbers"
         ) from None
     types = {text.partition(":")[0] for text in texts}
     kind = types.pop() if len(types) == 1 and types <= {*_TYPED_ALONE} else TYPED

@@ -24,6 +24,7 @@ class Keys:
     path: Path
     columns: tuple[KeyColumn, ...]
     count: int
+    method: str = "pull_data"  # which returned them
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,10 +87,11 @@ def _reason(error: Exception) -> str:
 class KeyWriter:
     """Writes the keys of rows into a file, chunk by chunk."""
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
-        """Opens nothing yet: the columns' types come with the first rows."""
+    def __init__(self, path: Path, names: Sequence[str], method: str = "pull_data") -> None:
+        """Opens nothing yet: the columns' types come with the first rows; errors name the driver's method."""
         self._path = path
         self._names = names
+        self._method = method
         self._columns: tuple[KeyColumn, ...] = ()
         self._writer: Any = None
         self._count = 0
@@ -103,11 +105,11 @@ class KeyWriter:
         """
         if frame.empty:
             return
-        arrays, columns = zip(*(kept(frame, name) for name in self._names), strict=True)
+        arrays, columns = zip(*(kept(frame, name, self._method) for name in self._names), strict=True)
         if self._writer is None:
             self._columns = columns
         elif [column.kind for column in columns] != [column.kind for column in self._columns]:
-            raise UnusableKeysError(_changed_type(self._columns, columns))
+            raise UnusableKeysError(_changed_type(self._columns, columns, self._method))
         if self._writer is None:
             self._writer = self._opened(arrays)
         self._writer.write_table(_table(arrays, self._columns))
@@ -122,7 +124,7 @@ class KeyWriter:
         if self._writer is None:
             return None
         self._writer.close()
-        return Keys(self._path, self._columns, self._count)
+        return Keys(self._path, self._columns, self._count, self._method)
 
     def _opened(self, arrays: Sequence[Any]) -> Any:
         import pyarrow.parquet as pq
@@ -155,9 +157,9 @@ def _table(arrays: Sequence[Any], columns: Sequence[KeyColumn]) -> Any:
     return table.replace_schema_metadata({_IN_SCHEMA: described})
 
 
-def _changed_type(before: Sequence[KeyColumn], now: Sequence[KeyColumn]) -> str:
+def _changed_type(before: Sequence[KeyColumn], now: Sequence[KeyColumn], method: str) -> str:
     one, other = next((one, other) for one, other in zip(before, now, strict=True) if one.kind != other.kind)
     return (
         f"the primary key '{one.name}' is {one.kind} in one chunk and {other.kind} in another; "
-        "let pull_data yield chunks of the same types"
+        f"let {method} yield chunks of the same types"
     )

@@ -274,7 +274,7 @@ class Recording:
 
     def _beside_pulled_keys(self, pulled: PulledData, pull_keys: PullKeys, comparison: KeyComparison) -> PulledData:
         """The keys come from ``pull_keys``, the rows are those that changed; both were not read at one moment."""
-        keys, rows = comparison.writer("keys"), comparison.writer("rows")
+        keys, rows = comparison.writer("keys", "pull_keys"), comparison.writer("rows")
         with pull_keys() as source:
             for chunk in [source.frame] if source.frame is not None else source.chunks or ():
                 self._run.check()

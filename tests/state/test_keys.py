@@ -238,13 +238,14 @@ def test_nulls_are_an_error(missing: list[object]) -> None:
 
 def test_a_column_that_was_not_pulled_is_an_error() -> None:
     assert refused(pd.DataFrame({"Id": [1], "name": ["a"]}), "id") == (
-        "the primary key 'id' is not in what was pulled; the columns are Id, name; pull it, or mend primary_keys"
+        "the primary key 'id' is not in what pull_data returned; the columns are Id, name; pull it, or mend "
+        "primary_keys"
     )
 
 
 def test_a_column_that_was_pulled_twice_is_an_error() -> None:
     assert refused(pd.DataFrame([[1, 2]], columns=["id", "id"]), "id") == (
-        "the primary key 'id' was pulled twice; give one of the columns another name"
+        "the primary key 'id' is twice in what pull_data returned; give one of the columns another name"
     )
 
 

@@ -258,9 +258,9 @@ def test_composite_keys_come_with_all_their_columns(target: Target) -> None:
         (pd.DataFrame({"id": [1, None]}), "the primary key 'id' is null in 1 of 2 rows"),
         (
             rows(7, 8, 7),
-            "primary keys occur more than once in what was pulled, such as id=7, so deletions cannot be told",
+            "primary keys occur more than once in what pull_data returned, such as id=7, so deletions cannot be told",
         ),
-        (pd.DataFrame({"key": [1]}), "the primary key 'id' is not in what was pulled; the columns are key"),
+        (pd.DataFrame({"key": [1]}), "the primary key 'id' is not in what pull_data returned; the columns are key"),
     ],
 )
 def test_keys_that_cannot_be_compared_are_an_error_before_the_push(
@@ -451,6 +451,26 @@ def test_without_a_place_for_snapshots_keys_are_checked_all_the_same(target: Tar
 
 
 INCREMENTAL = keys_compared(load_type="incremental", write_mode="upsert", **offset("id"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        rows(7, 7),
+        rows(1, None),
+        rows([1]),
+        pd.DataFrame({"key": [1]}),
+        pd.DataFrame([[1, 2]], columns=["id", "id"]),
+        [rows(1), rows("1")],
+    ],
+    ids=["double", "null", "unknown type", "missing", "two columns", "changing type"],
+)
+def test_keys_that_pull_keys_returned_are_not_blamed_on_pull_data(target: Target, bad: Any) -> None:
+    with pytest.raises(UnusableKeysError) as raised:
+        target.run(rows(1), INCREMENTAL, pull_keys=bad)
+
+    assert "pull_keys" in str(raised.value)
+    assert "pull_data" not in str(raised.value)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
