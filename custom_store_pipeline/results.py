@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import UnusableDataError
 from custom_store_pipeline.formats import DATAFRAME, check_kinds, decode
-from custom_store_pipeline.frames import arrow_to_pandas, index_as_columns, join_chunks, records_to_pandas
+from custom_store_pipeline.frames import (
+    arrow_to_pandas,
+    check_names,
+    has_row_numbers,
+    index_as_columns,
+    join_chunks,
+    records_to_pandas,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,23 +72,25 @@ class PulledData:
     state: Any = None
 
 
-def read_pulled(returned: Any, data_format: DataFormat) -> PulledData:
+def read_pulled(returned: Any, data_format: DataFormat, note: Callable[[str], None] | None = None) -> PulledData:
     """Turns whatever ``pull_data`` returned into :class:`PulledData`, without consuming an iterator.
 
     Args:
         returned: what the driver returned.
         data_format: how bytes, text and paths in it are decoded.
+        note: tells the user what was left out, "returned …", once.
 
     Raises:
         UnusableDataError: it is no data; the message, "returned …", names its type and the types that are accepted.
         MissingExtraError: the format's extra is not installed.
     """
     pulled = _as_pulled(returned)
-    deletes = None if pulled.deletes is None else _table(pulled.deletes, "deletes")
+    told = _Once(note)
+    deletes = None if pulled.deletes is None else _table(pulled.deletes, "deletes", told)
     if deletes is not None and deletes.empty:
         deletes = None
-    frame = _whole(pulled.data)
-    chunks = None if frame is not None else _at_least_one(_chunks(pulled.data, data_format))
+    frame = _whole(pulled.data, told)
+    chunks = None if frame is not None else _at_least_one(_same_names(_chunks(pulled.data, data_format, told)))
     return PulledData(frame, chunks, deletes, dict(pulled.metadata or {}), pulled.state)
 
 
@@ -105,20 +114,38 @@ def _as_pulled(returned: Any) -> Pulled:
     return Pulled(returned)
 
 
-def _whole(data: Any) -> pd.DataFrame | None:
+@dataclass
+class _Once:
+    """Tells the user something the first time only: each chunk of a pull may have the same to say."""
+
+    note: Callable[[str], None] | None
+
+    def __call__(self, text: str) -> None:
+        if self.note is not None:
+            self.note(text)
+            self.note = None
+
+
+def _whole(data: Any, note: Callable[[str], None]) -> pd.DataFrame | None:
     """The data if it is a table in one piece, None if it is to be read in chunks."""
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
+        if has_row_numbers(data):
+            note(
+                "returned a DataFrame whose index holds integers and has no name; they are taken for numbers of rows "
+                "and left out; name the index if it is data (df.index.name = 'id'), or else leave it out: "
+                "df.reset_index(drop=True)"
+            )
         return index_as_columns(data)
     if isinstance(data, list) and all(isinstance(row, Mapping) for row in data):
         return records_to_pandas(data)
     return None
 
 
-def _table(data: Any, what: str) -> pd.DataFrame:
+def _table(data: Any, what: str, note: Callable[[str], None]) -> pd.DataFrame:
     """A small table (deletes) in one piece."""
-    frame = _whole(data)
+    frame = _whole(data, note)
     if frame is not None:
         return frame
     if hasattr(data, "__arrow_c_stream__"):
@@ -129,12 +156,12 @@ def _table(data: Any, what: str) -> pd.DataFrame:
     )
 
 
-def _chunks(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
+def _chunks(data: Any, data_format: DataFormat, note: Callable[[str], None]) -> Iterator[pd.DataFrame]:
     if _is_decodable(data):
         return _decoded(data, data_format)
     if isinstance(data, Mapping) or _is_column(data) or not isinstance(data, Iterable):
         raise UnusableDataError(_not_data("returned", data))
-    return _each(iter(data), data_format)
+    return _each(iter(data), data_format, note)
 
 
 def _is_decodable(data: Any) -> bool:
@@ -159,12 +186,12 @@ def _closing(data: Any, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame
             data.close()
 
 
-def _each(items: Iterator[Any], data_format: DataFormat) -> Iterator[pd.DataFrame]:
+def _each(items: Iterator[Any], data_format: DataFormat, note: Callable[[str], None]) -> Iterator[pd.DataFrame]:
     header: list[Any] | None = None
     kinds: dict[str, str] = {}
     try:
         for item in _all_of(items):
-            frame = _whole(item)
+            frame = _whole(item, note)
             if frame is not None:
                 yield frame
             elif isinstance(item, bytes | str) and not item.strip():
@@ -218,6 +245,17 @@ def _is_column(data: Any) -> bool:
 
     # A polars Series is an Arrow stream too; only a table has columns or a schema.
     return isinstance(data, pd.Series | pd.Index) or type(data).__name__ == "Series"
+
+
+def _same_names(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Refuses a name that is of another type than in an earlier chunk, such as ``1`` after ``"1"``."""
+    names: dict[Any, None] = {}
+    for chunk in chunks:
+        new = [name for name in chunk.columns if name not in names]
+        if new:
+            names.update(dict.fromkeys(new))
+            check_names(names)
+        yield chunk
 
 
 def _at_least_one(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping
+from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Partition
 from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.redaction import Redactor, redacted_output
 from custom_store_pipeline.transfer.batch import Done, FailedEntity, Note, transfer_batch
@@ -80,15 +81,55 @@ def step_failure(failed: Sequence[FailedEntity], total: int, deed: Deed) -> dg.F
     failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.label for outcome in failed)}", allow_retries=False)
     arrived = f"; the others are {deed.done}" if len(failed) < total else ""
     reasons = "".join(f"\n  {outcome.entity.label}: " + outcome.reason.replace("\n", "\n    ") for outcome in failed)
-    keys = dict.fromkeys("/".join(deed.key_of(outcome.entity)) for outcome in failed)
-    again = " or ".join(f'key:"{_quoted(key)}"' for key in keys)
-    partitions = dict.fromkeys(outcome.entity.partition_key for outcome in failed if outcome.entity.partition_key)
-    with_partition = f" and --partition {', '.join(partitions)}" if partitions else ""
     failure.__cause__ = EntitiesFailedError(
-        f"{headline}{arrived}. Mend what is wrong and {deed.do} these again, {deed.how} "
-        f"'{again}'{with_partition}:{reasons}"
+        f"{headline}{arrived}. Mend what is wrong and {deed.do} these again, {_selections(failed, deed)}:{reasons}"
     )
     return failure
+
+
+def _selections(failed: Sequence[FailedEntity], deed: Deed) -> str:
+    """What selects the failed entities: options of Dagster's command, once for each time that it has to be given."""
+    by_partition: dict[Partition | None, dict[str, None]] = {}
+    for outcome in failed:
+        keys = by_partition.setdefault(outcome.entity.partition, {})
+        keys["/".join(deed.key_of(outcome.entity))] = None
+    selections = (
+        f"{deed.how} {_asset_selection(keys)}{_partition_option(partitions)}"
+        for keys, partitions in _runs(by_partition)
+    )
+    return ", then ".join(selections)
+
+
+def _runs(by_partition: Mapping[Partition | None, Iterable[str]]) -> Iterator[tuple[set[str], list[Partition | None]]]:
+    """Partitions that one command can load: Dagster's takes one, or a range without gaps; with the assets' keys."""
+    run: list[Partition | None] = []
+    keys: set[str] = set()
+    for part in sorted(by_partition, key=_beginning):
+        follows = run and part and run[-1] and part.start is not None and part.start == run[-1].end
+        if run and not (follows and keys == set(by_partition[part])):
+            yield keys, run
+            run = []
+        run.append(part)
+        keys = set(by_partition[part])
+    if run:
+        yield keys, run
+
+
+def _beginning(part: Partition | None) -> float:
+    return part.start.timestamp() if part and part.start else 0.0
+
+
+def _asset_selection(keys: Iterable[str]) -> str:
+    return shlex.quote(" or ".join(f'key:"{_quoted(key)}"' for key in sorted(keys)))
+
+
+def _partition_option(partitions: Sequence[Partition | None]) -> str:
+    first, last = partitions[0], partitions[-1]
+    if first is None or last is None:
+        return ""
+    if first is last:
+        return f" --partition {shlex.quote(first.key)}"
+    return f" --partition-range {shlex.quote(f'{first.key}...{last.key}')}"
 
 
 def _quoted(key: str) -> str:

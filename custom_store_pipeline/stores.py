@@ -203,7 +203,7 @@ def opened(pull: Callable[[], Any], data_format: DataFormat, who: str, redactor:
     """
 
     def read() -> PulledData:
-        pulled = read_pulled(pull(), data_format)
+        pulled = read_pulled(pull(), data_format, lambda text: _log.warning("%s", redactor.text(f"{who} {text}")))
         return replace(pulled, metadata=redactor.value(plain_value(pulled.metadata)))
 
     pulled = _call(read, PullError, who, redactor)

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from custom_store_pipeline.errors import UnusableDataError
 from custom_store_pipeline.frames import arrow_to_pandas, index_as_columns, join_chunks, records_to_pandas
 
 BIG = 2**53 + 1
@@ -74,3 +75,162 @@ def test_nested_columns_of_the_same_name_are_left_as_they_are() -> None:
     table = pa.table([pa.array([[1]]), pa.array([[2]])], names=["a", "a"])
 
     assert arrow_to_pandas(table).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([BIG, 1.5], "object"),
+        ([BIG, 2.0], "Int64"),
+        ([BIG, float("nan")], "Int64"),
+        ([BIG, None, float("inf")], "object"),
+        ([np.int64(BIG), np.float64(0.5)], "object"),
+        ([np.uint64(2**64 - 1), np.int64(-1), None], "object"),
+        ([2**64 - 1, -1], "object"),
+        ([2**53, 0.5], "float64"),
+        ([1, float("nan")], "float64"),
+        ([BIG, 1j], "object"),
+        ([1, 1j], "complex128"),
+    ],
+)
+def test_integers_of_records_keep_their_digits_beside_floats(values: list[object], kind: str) -> None:
+    column = records_to_pandas([{"a": value} for value in values])["a"]
+
+    assert [None if pd.isna(value) else value for value in column] == [
+        None if pd.isna(value) else value for value in values
+    ]
+    assert str(column.dtype) == kind
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: records_to_pandas([{1: "a", "1": "b"}]),
+        lambda: records_to_pandas([{1: "a"}, {"1": "b"}]),
+        lambda: index_as_columns(pd.DataFrame({1: ["a"], "1": ["b"]})),
+        lambda: index_as_columns(pd.DataFrame({"1": ["b"]}, pd.Index(["a"], name=1))),
+        lambda: join_chunks([pd.DataFrame({1: ["a"]}), pd.DataFrame({"1": ["b"]})]),
+    ],
+    ids=["one record", "two records", "columns", "index", "chunks"],
+)
+def test_two_columns_that_a_store_could_not_tell_apart_are_refused(make) -> None:
+    with pytest.raises(UnusableDataError) as raised:
+        make()
+
+    assert str(raised.value) == (
+        "returned the columns 1 (int) and '1' (str), which have the same name in a store; give one of them another name"
+    )
+
+
+TEXTS = pd.DataFrame({"a": [1, 2]}, ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (TEXTS, r"whose index has no name and holds 'x', which would be lost; name it \(df.index.name = 'id'"),
+        (TEXTS.set_axis(pd.to_datetime(["2024", "2025"])), r"no name and holds Timestamp\('2024-01-01 00:00:00'\)"),
+        (TEXTS.set_axis([0.5, 1.5]), "no name and holds np.float64"),
+        (pd.concat({"eu": TEXTS, "us": TEXTS}), "no name and holds 'eu'"),
+        (
+            TEXTS.set_axis(pd.Index(["x", "y"], name="a")),
+            "the name of the column 'a' and other values; give one of them",
+        ),
+        (
+            TEXTS.set_axis(pd.MultiIndex.from_tuples([(1, 2), (3, 4)], names=["b", "b"])),
+            "whose index has two levels 'b'; give one of them another name",
+        ),
+    ],
+    ids=["texts", "times", "floats", "levels", "name of a column", "one name twice"],
+)
+def test_an_index_that_would_be_lost_is_refused(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(UnusableDataError, match=message):
+        index_as_columns(frame)
+    if frame is TEXTS:
+        with pytest.raises(UnusableDataError, match=message):
+            arrow_to_pandas(pa.Table.from_pandas(frame))
+
+
+def test_an_index_in_which_nothing_is_lost_stays() -> None:
+    numbered = pd.DataFrame({"a": [1, 2, 3]})
+    for frame in (numbered, numbered[::-1], pd.concat([numbered, numbered]), TEXTS[:0]):
+        assert index_as_columns(frame) is frame
+    grouped = pd.concat({"eu": numbered}, names=["region", None])
+    assert list(index_as_columns(grouped).columns) == ["region", "a"]
+
+
+DAYS = pa.array([0, 10_000_000], pa.int32())
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        (
+            pa.array([1000, 1], pa.time64("ns")),
+            "of Arrow's type time64[ns] with 00:00:00.000000001 (row 1), which Python cannot hold; "
+            "cast it to time64('us'), or to text",
+        ),
+        (
+            DAYS.cast(pa.date32()),
+            "of Arrow's type date32[day] with 29349-01-26 (row 1), which Python cannot hold; "
+            "cast it to timestamp('s'), or to text",
+        ),
+        (
+            pa.array([0, -(10**6)], pa.int32()).cast(pa.date32()),
+            "of Arrow's type date32[day] with -0768-02-04 (row 1), which Python cannot hold; "
+            "cast it to timestamp('s'), or to text",
+        ),
+        (
+            DAYS.cast(pa.date32()).cast(pa.date64()),
+            "of Arrow's type date64[ms] with 29349-01-26 (row 1), which Python cannot hold; "
+            "cast it to timestamp('ms'), or to text",
+        ),
+        (
+            pa.array([[0], [10_000_000]], pa.list_(pa.int32())).cast(pa.list_(pa.date32())),
+            "of Arrow's type list<item: date32[day]> with a value (row 1), which Python cannot hold; "
+            "cast it to another, such as text",
+        ),
+    ],
+    ids=["time64", "date32", "before year 1", "date64", "nested"],
+)
+def test_what_python_cannot_hold_is_refused_by_column_and_value(column: pa.Array, what: str) -> None:
+    with pytest.raises(UnusableDataError) as raised:
+        arrow_to_pandas(pa.table({"id": [1, 2], "at": column}))
+
+    assert str(raised.value) == f"returned the column 'at' {what}"
+
+
+@pytest.mark.parametrize("kind", [pa.time64("us"), pa.string()])
+def test_the_remedies_for_times_work(kind: pa.DataType) -> None:
+    times = pa.array([1_000], pa.time64("ns"))
+
+    assert str(arrow_to_pandas(pa.table({"at": times.cast(kind)}))["at"][0]).startswith("00:00:00.000001")
+
+
+@pytest.mark.parametrize(("kind", "year"), [(pa.timestamp("s"), "29349"), (pa.string(), "29349")])
+def test_the_remedies_for_dates_work(kind: pa.DataType, year: str) -> None:
+    assert year in str(arrow_to_pandas(pa.table({"on": DAYS.cast(pa.date32()).cast(kind)}))["on"][1])
+
+
+def test_types_of_arrow_that_pandas_does_not_know_are_refused_with_their_column() -> None:
+    union = pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])])
+
+    with pytest.raises(UnusableDataError, match="the column 'a' of Arrow's type sparse_union.*, which Python cannot"):
+        arrow_to_pandas(pa.table({"a": union}))
+
+
+def test_nested_integers_of_columns_of_the_same_name_keep_their_digits() -> None:
+    frame = arrow_to_pandas(pa.table([pa.array([[BIG, None]]), pa.array([[None, BIG]])], names=["a", "a"]))
+
+    assert frame.to_numpy().tolist() == [[[BIG, None], [None, BIG]]]
+
+
+def test_integers_in_columns_of_the_same_name_keep_their_digits() -> None:
+    chunks = [pd.DataFrame([[BIG, 1]], columns=["a", "a"]), pd.DataFrame([[0.5, 2]], columns=["a", "a"])]
+
+    assert join_chunks(chunks).to_numpy().tolist() == [[BIG, 1], [0.5, 2]]
+
+
+def test_columns_of_the_same_name_in_different_chunks_are_refused() -> None:
+    with pytest.raises(UnusableDataError, match="yielded chunks with different columns, one of which has 'a' twice"):
+        join_chunks([pd.DataFrame([[1, 2]], columns=["a", "a"]), pd.DataFrame({"a": [1]})])

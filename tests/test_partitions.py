@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from custom_store_pipeline.config.loading import Partition, load_mapping_files
+from custom_store_pipeline.config.loading import Entity, Partition, load_mapping_files
 from custom_store_pipeline.partitions import partition, partitions_of, scheduled_partitions
+from custom_store_pipeline.step_batches import Deed, step_failure
+from custom_store_pipeline.transfer.batch import FailedEntity
 from tests.conftest import ProjectsFolder, mapping
 from tests.webserver import ask, asset_keys, dagster_dev, wait_until
 
@@ -208,6 +211,56 @@ def test_partitions_that_arrived_are_stored_though_others_of_the_range_failed(
     assert failure.cause is not None
     assert "1 of 3 entities failed; the others are materialised" in failure.cause.message
     assert "sales (2024-01-02): pull_data of 'shop/days_store_driver' for 'sales' raised" in failure.cause.message
+
+
+def commands(message: str) -> list[list[str]]:
+    """The options of the commands that a summary says to run, as a shell would read them."""
+    remedy = message.split("materialise these again, with --select ")[1].split(":\n", maxsplit=1)[0]
+    return [shlex.split(command.removeprefix("with --select ")) for command in remedy.split(", then ")]
+
+
+def test_the_summary_says_commands_that_load_the_failed_partitions_again(days: ProjectsFolder) -> None:
+    missing = ["2024-01-02", "2024-01-04", "2024-01-05"]
+    for day in missing:
+        (days.root / f"no sales on {day}").touch()
+    command = ("asset", "materialize", "-m", "custom_store_pipeline.definitions")
+    failed = days.dagster(*command, "--select", "*", "--partition-range", "2024-01-01...2024-01-06")
+    for day in missing:
+        (days.root / f"no sales on {day}").unlink()
+    before = len(calls(days))
+
+    again = [days.dagster(*command, "--select", *options) for options in commands(failed.stderr)]
+
+    assert [run.returncode for run in again] == [0, 0], [run.stderr for run in again]
+    assert sorted({call["key"] for call in calls(days)[before:]}) == missing
+
+
+def failed_part(name: str, part: Partition | None) -> FailedEntity:
+    entity = Entity(name, name, (), ("shop", "source", name), ("shop", "target", name), part)
+    return FailedEntity(entity, "it broke", "")
+
+
+def selections(*failed: tuple[str, Partition | None]) -> list[list[str]]:
+    deed = Deed("materialised", "materialise", "with --select", lambda entity: entity.target_key)
+    return commands(str(step_failure([failed_part(*one) for one in failed], 9, deed).__cause__))
+
+
+def test_each_command_of_the_summary_selects_what_failed_and_no_more(projects: ProjectsFolder) -> None:
+    found = definition(projects, "{type: daily, start: 2024-01-01}")
+    first, second, third, fifth = (partition(found, f"2024-01-0{day}") for day in (1, 2, 3, 5))
+
+    assert selections(("a", second), ("a", first), ("b", first), ("b", second), ("a", third), ("a", fifth)) == [
+        ['key:"shop/target/a" or key:"shop/target/b"', "--partition-range", "2024-01-01...2024-01-02"],
+        ['key:"shop/target/a"', "--partition", "2024-01-03"],
+        ['key:"shop/target/a"', "--partition", "2024-01-05"],
+    ]
+
+
+def test_keys_with_spaces_and_quotes_are_quoted_for_the_shell() -> None:
+    assert selections(("a", Partition("the south")), ("it's", Partition("o'er"))) == [
+        ['key:"shop/target/a"', "--partition", "the south"],
+        ['key:"shop/target/it\'s"', "--partition", "o'er"],
+    ]
 
 
 def test_the_idempotency_key_is_that_of_the_partition_and_its_state(

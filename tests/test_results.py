@@ -247,3 +247,34 @@ def test_a_column_that_changes_its_kind_between_pieces_is_refused() -> None:
 
 def test_empty_pieces_are_passed_over() -> None:
     assert read(iter(["id,name\n1,a\n", "", b"\n"]), CSV)["id"].tolist() == [1]
+
+
+def test_numbers_of_rows_are_left_out_and_the_user_is_told_once() -> None:
+    numbered = pd.DataFrame({"a": [1, 2]}, [101, 102])
+    notes: list[str] = []
+
+    frame = in_one_piece(read_pulled(iter([numbered, numbered]), DataFormat(), notes.append))
+
+    assert list(frame.columns) == ["a"]
+    assert notes == [
+        "returned a DataFrame whose index holds integers and has no name; they are taken for numbers of rows and left "
+        "out; name the index if it is data (df.index.name = 'id'), or else leave it out: df.reset_index(drop=True)"
+    ]
+
+
+def test_numbers_of_rows_as_pandas_makes_them_need_no_word() -> None:
+    notes: list[str] = []
+
+    for frame in (FRAME, FRAME[1:], FRAME.set_index("id"), FRAME[:0].set_axis([], axis="index")):
+        read_pulled(frame, DataFormat(), notes.append)
+
+    assert notes == []
+
+
+def test_a_name_of_another_type_than_in_an_earlier_chunk_is_refused_where_chunks_are_not_joined() -> None:
+    chunks = read_pulled(iter([[{1: "a"}], [{"1": "b"}]]), DataFormat()).chunks
+    assert chunks is not None
+    next(chunks)
+
+    with pytest.raises(UnusableDataError, match=r"returned the columns 1 \(int\) and '1' \(str\)"):
+        next(chunks)

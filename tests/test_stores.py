@@ -17,7 +17,7 @@ from custom_store_pipeline.errors import (
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.results import DataFormat, in_one_piece, read_pulled
 from custom_store_pipeline.statuses import PushStatus
-from custom_store_pipeline.stores import StoreDriver
+from custom_store_pipeline.stores import StoreDriver, opened
 from tests.conftest import ProjectsFolder
 
 DRIVER = """
@@ -395,3 +395,14 @@ def test_a_method_that_is_not_there_after_all(projects: ProjectsFolder) -> None:
 
     with pytest.raises(DriverSignatureError, match="OddDriver of 'shop/odd_driver' has no pull_data; add it"):
         pull(StoreDriver(projects.driver_version("odd_driver")), "items")
+
+
+def test_what_is_left_out_of_a_pull_is_logged_with_the_driver_and_the_entity(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    frame = pd.DataFrame({"id": [1]}, [7])
+
+    with opened(lambda: frame, DataFormat(), "pull_data of 'shop/a' for 'posts'", Redactor([])):
+        pass
+
+    assert "pull_data of 'shop/a' for 'posts' returned a DataFrame whose index holds integers" in caplog.text
