@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import WatermarkError
+from custom_store_pipeline.state.text_order import misordered
 from custom_store_pipeline.state.values import UnknownTypeError, encode, plain, shown
 
 if TYPE_CHECKING:
@@ -31,12 +34,13 @@ class Watermarks:
         self._note = note
         self._restart = restart
         self._greatest: dict[str, Any] = {}
+        self._doubted: set[str] = set()
 
     def see(self, frame: pd.DataFrame) -> None:
         """Takes the rows into account, before they are pushed.
 
         Raises:
-            WatermarkError: a column is missing, or its values have no order or cannot be remembered.
+            WatermarkError: a column is missing, or its values have no order, cannot be remembered or are infinite.
         """
         if frame.empty:
             return
@@ -47,15 +51,18 @@ class Watermarks:
                     f"the offset column '{column}' is not in what was pulled; the columns are {has}; "
                     "pull it too, or name another in offset_columns"
                 )
-            self._greatest[column] = self._greater(column, self._greatest.get(column), _greatest(frame, column))
+            values = _values(frame, column)
+            found = _greatest(column, values)
+            self._doubt(column, _doubt(values, found))
+            self._greatest[column] = self._greater(column, self._greatest.get(column), found)
 
     def after(self) -> dict[str, Any]:
         """The watermarks that are reached once everything seen has been pushed.
 
-        Without ``restart`` none is lower than before. A column in which nothing was seen keeps what it had; one that
-        has never held anything but nulls has the watermark None.
+        Without ``restart`` none is lower than before, unless that was infinite. A column in which nothing was seen keeps
+        what it had; one that has never held anything but nulls has the watermark None.
         """
-        reached = {column: self._before.get(column) for column in self._columns}
+        reached = {column: self._usable(column) for column in self._columns}
         for column, value in self._greatest.items():
             before = reached[column]
             try:
@@ -71,24 +78,47 @@ class Watermarks:
     def _greater(self, column: str, one: Any, other: Any) -> Any:
         if one is None or other is None:
             return other if one is None else one
+        if isinstance(one, str) and isinstance(other, str):
+            self._doubt(column, misordered(one, [one, other]))
         try:
             return other if other > one else one
         except TypeError:
             raise WatermarkError(_no_order(column, [one, other])) from None
 
+    def _usable(self, column: str) -> Any:
+        """The watermark before, unless it is one that would stay for ever; no new one can become such."""
+        before = self._before.get(column)
+        if not _is_infinite(before):
+            return before
+        self._note(
+            f"the watermark of the offset column '{column}' was {before}, after which nothing is newer; it starts anew"
+        )
+        return None
 
-def _greatest(frame: pd.DataFrame, column: str) -> Any:
-    """The column's greatest value in plain Python or pandas' own types; None if it has none."""
+    def _doubt(self, column: str, doubt: str | None) -> None:
+        """Tells the user once that the greatest value of a column may not be what it should."""
+        if doubt is not None and column not in self._doubted:
+            self._doubted.add(column)
+            self._note(f"the offset column '{column}' holds {doubt}, or rows may be left out of the next run")
+
+
+def _values(frame: pd.DataFrame, column: str) -> pd.Series:
+    """The column's values without nulls."""
     import pandas as pd
 
     values = frame[column]
     if isinstance(values, pd.DataFrame):
         raise WatermarkError(f"the offset column '{column}' was pulled twice; give one of them another name")
     values = values.dropna()
+    if isinstance(values.dtype, pd.CategoricalDtype) and len(values):
+        values = values.astype(values.cat.categories.dtype)
+    return values
+
+
+def _greatest(column: str, values: pd.Series) -> Any:
+    """The column's greatest value in plain Python or pandas' own types; None if it has none."""
     if values.empty:
         return None
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(values.cat.categories.dtype)
     try:
         found = plain(values.max())
     except (TypeError, ValueError):  # arrays raise the latter
@@ -100,7 +130,37 @@ def _greatest(frame: pd.DataFrame, column: str) -> Any:
             f"the offset column '{column}' holds values of the type {error}, which cannot be remembered; "
             "use a column of numbers, times or texts"
         ) from None
+    if _is_infinite(found):
+        raise WatermarkError(
+            f"the offset column '{column}' holds {found}, after which nothing would ever be newer; let pull_data make "
+            "nulls of such values, or leave these rows out"
+        )
     return found
+
+
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, float | Decimal) and math.isinf(value) and value > 0
+
+
+def _doubt(values: pd.Series, greatest: Any) -> str | None:
+    """What makes it doubtful that a value is the greatest, with the remedy."""
+    if isinstance(greatest, str):
+        return misordered(greatest, values)
+    if isinstance(greatest, float) and _largest_exact(values.dtype) <= abs(greatest) < math.inf:
+        return (
+            f"{greatest!r} as a float, and floats do not hold each integer of that size; let pull_data return integers "
+            "(of type Int64 beside nulls)"
+        )
+    return None
+
+
+def _largest_exact(dtype: Any) -> int:
+    """Up to which number a type of floats holds each integer; objects are Python's floats."""
+    import numpy as np
+
+    of_numpy = getattr(dtype, "numpy_dtype", dtype)
+    digits: int = np.finfo(of_numpy if getattr(of_numpy, "kind", "") == "f" else "float64").nmant
+    return int(2 ** (digits + 1))
 
 
 def _no_order(column: str, values: Iterable[Any]) -> str:

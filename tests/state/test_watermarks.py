@@ -54,7 +54,8 @@ COLUMNS = [
     (objects(2**70, 2**70 + 1), 2**70 + 1),
     (pd.Series([0.5, np.nan, -1]), 0.5),
     (pd.Series([0.5, 0.25], dtype="float32"), 0.5),
-    (pd.Series([float("inf"), 1]), float("inf")),
+    (pd.Series([float("-inf"), 1]), 1.0),
+    (pd.Series([float("-inf")]), float("-inf")),
     (pd.Series([True, False]), True),
     (pd.Series([None, False], dtype="boolean"), False),
     (pd.Series(["a", "ü", "Z", None]), "ü"),
@@ -280,3 +281,132 @@ def test_a_column_that_was_not_pulled_is_an_error() -> None:
 def test_a_column_that_was_pulled_twice_is_an_error() -> None:
     with pytest.raises(WatermarkError, match="the offset column 'at' was pulled twice; give one of them another name"):
         Seen(["at"]).chunks(pd.DataFrame([[1, 2]], columns=["at", "at"]))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pd.Series([1, float("inf")]), pd.Series([1, float("inf")], dtype="Float64"), objects(Decimal("Infinity"))],
+)
+def test_infinity_is_refused(column: pd.Series) -> None:
+    with pytest.raises(
+        WatermarkError, match="the offset column 'at' holds .*, after which nothing would ever be newer; "
+    ):
+        Seen(["at"]).chunks(column)
+
+
+@pytest.mark.parametrize(("chunks", "reached"), [([[5.0]], 5.0), ([], None)])
+@pytest.mark.parametrize("infinity", [float("inf"), Decimal("Infinity")])
+def test_infinity_that_was_remembered_does_not_stay(infinity: object, chunks: list[Any], reached: object) -> None:
+    seen = Seen(["at"], {"at": infinity})
+
+    assert seen.chunks(*chunks) == {"at": reached}
+    assert seen.notes == [
+        f"the watermark of the offset column 'at' was {infinity}, after which nothing is newer; it starts anew"
+    ]
+
+
+NUMBERS_AS_TEXT = (
+    "the offset column 'at' holds numbers as text, of which '9' is greater than '10'; let pull_data return numbers "
+    "(pandas.to_numeric), or rows may be left out of the next run"
+)
+TIMES_AS_TEXT = (
+    "the offset column 'at' holds times as text that are not all written in the same way or with the same offset, so "
+    "that a later one may be the lesser text; let pull_data return times (pandas.to_datetime with utc=True, "
+    "format='ISO8601'), or rows may be left out of the next run"
+)
+MISORDERED = [
+    (["9", "10"], NUMBERS_AS_TEXT),
+    (["-1", "-2"], NUMBERS_AS_TEXT),
+    (["9.50", "10.5"], NUMBERS_AS_TEXT),
+    (["1e3", "9e1"], NUMBERS_AS_TEXT),
+    (["2024-01-01T12:00:00+02:00", "2024-01-01T11:00:00+00:00"], TIMES_AS_TEXT),
+    (["2024-01-01T12:00:00Z", "2024-01-01T11:00:00+00:00"], TIMES_AS_TEXT),
+    (["2024-01-01T12:00:00Z", "2024-01-01T12:00:00.5Z"], TIMES_AS_TEXT),
+    (["2024-01-01 12:00", "2024-01-01T11:00"], TIMES_AS_TEXT),
+]
+
+
+@pytest.mark.parametrize(("texts", "note"), MISORDERED)
+@pytest.mark.parametrize("dtype", ["str", "string", "object", "category"])
+def test_text_whose_order_is_not_that_of_what_it_says_is_told_once(texts: list[str], note: str, dtype: Any) -> None:
+    seen = Seen(["at"])
+
+    assert seen.chunks(pd.Series(texts, dtype=dtype), pd.Series(texts[::-1], dtype=dtype)) == {"at": max(texts)}
+    assert seen.notes == [note]
+
+
+@pytest.mark.parametrize(("texts", "note"), MISORDERED)
+@pytest.mark.parametrize("remembered", [False, True])
+def test_it_is_told_across_chunks_and_runs(texts: list[str], note: str, remembered: bool) -> None:
+    seen = Seen(["at"], {"at": texts[0]} if remembered else {})
+
+    seen.chunks(*([text] for text in texts[remembered:]))
+
+    assert seen.notes == [note]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["20240101", "20240102"],
+        ["007", "010"],
+        ["1.50", "2.75"],
+        ["a9", "a10"],
+        ["9", "10", "x"],
+        ["2024-01-01", "2024-01-02"],
+        ["2024-01-01T12:00:00+02:00", "2024-01-01T12:00:00.5+02:00"],
+        ["2024-01-01T12:00:00Z", "2024-01-01T12:00:01Z"],
+        ["2024-01-01 12:00:00", "2024-01-01 12:00:00.123"],
+        ["2024-01-01T12:00:00+02:00", "tomorrow"],
+    ],
+)
+def test_text_in_its_order_needs_no_word(texts: list[str]) -> None:
+    seen = Seen(["at"])
+
+    assert seen.chunks(texts, texts[::-1]) == {"at": max(texts)}
+    assert seen.notes == []
+
+
+def test_the_remedies_for_texts_work() -> None:
+    seen = Seen(["at", "number"])
+    times = ["2024-01-01T12:00:00+02:00", "2024-01-01T12:00:00.5+00:00", "2024-01-01 11:00"]
+
+    reached = seen.chunks(
+        pd.DataFrame(
+            {
+                "at": pd.to_datetime(pd.Series(times), utc=True, format="ISO8601"),
+                "number": pd.to_numeric(pd.Series(["9", "10", "1"])),
+            }
+        )
+    )
+
+    assert reached == {"at": pd.Timestamp("2024-01-01 12:00:00.5", tz="UTC"), "number": 10}
+    assert seen.notes == []
+
+
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (pd.Series([2**53 + 1, np.nan]), "9007199254740992.0"),
+        (pd.Series([2**53 + 1, None], dtype="Float64"), "9007199254740992.0"),
+        (objects(2.0**53, None), "9007199254740992.0"),
+        (pd.Series([2**24 + 1], dtype="float32"), "16777216.0"),
+        (pd.Series([2.0**60]).astype(pd.ArrowDtype(pa.float64())), "1.152921504606847e+18"),
+    ],
+)
+def test_floats_that_do_not_hold_each_integer_are_told_once(column: pd.Series, shown: str) -> None:
+    seen = Seen(["at"])
+
+    seen.chunks(column, column)
+
+    assert seen.notes == [
+        f"the offset column 'at' holds {shown} as a float, and floats do not hold each integer of that size; let "
+        "pull_data return integers (of type Int64 beside nulls), or rows may be left out of the next run"
+    ]
+
+
+def test_integers_beside_nan_as_objects_keep_their_digits_and_need_no_word() -> None:
+    seen = Seen(["at"])
+
+    assert seen.chunks(objects(2**53 + 1, np.nan)) == {"at": 2**53 + 1}
+    assert seen.notes == []
