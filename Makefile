@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: bench demo dev install lint screenshots test
+.PHONY: bench demo dev install lint screenshots test test-lowest
 
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,6 +30,9 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 
 test: .venv/.installed-dev ## all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-lowest: .venv/.installed-dev ## tests of state, formats and assets with the lowest versions that pyproject.toml claims
+	.ci/test-lowest
 
 screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by the tests of the UI
 	SCREENSHOTS=1 $(BIN)/python -m pytest -m ui
