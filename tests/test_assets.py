@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import textwrap
@@ -14,7 +15,7 @@ from tests.conftest import SOURCE, ProjectsFolder, mapping
 
 
 def table(projects: ProjectsFolder, name: str) -> list[tuple]:
-    with sqlite3.connect(projects.root / "target.db") as connection:
+    with contextlib.closing(sqlite3.connect(projects.root / "target.db")) as connection:
         quoted = name.replace('"', '""')
         return connection.execute(f'SELECT * FROM "{quoted}"').fetchall()
 
@@ -181,7 +182,7 @@ def test_the_graph_follows_from_the_yaml(projects: ProjectsFolder) -> None:
 
     run = projects.materialize()
     assert run.success, run.summary
-    with sqlite3.connect(projects.root / "copy.db") as connection:
+    with contextlib.closing(sqlite3.connect(projects.root / "copy.db")) as connection:
         assert connection.execute("SELECT count(*) FROM raw_a").fetchone() == (2,)
 
 
@@ -198,13 +199,13 @@ def test_two_mappings_that_read_from_each_other_need_not_be_a_circle(projects: P
               to: {file_name: sqlite_store_driver, name: x, args: {path: x.db}, entity: {name: b}}
     """
     projects.mapping(to_and_fro)
-    with sqlite3.connect(projects.root / "x.db") as connection:
+    with contextlib.closing(sqlite3.connect(projects.root / "x.db")) as connection:
         connection.execute("CREATE TABLE a AS SELECT 7 AS id")
 
     run = projects.materialize()
 
     assert run.success, run.summary
-    with sqlite3.connect(projects.root / "y.db") as connection:
+    with contextlib.closing(sqlite3.connect(projects.root / "y.db")) as connection:
         assert connection.execute("SELECT id FROM b").fetchall() == [(7,)]
 
 
