@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: bench demo dev install lint screenshots test test-random
+.PHONY: bench demo dev install lint screenshots test test-lowest test-random
 
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,6 +34,9 @@ test: .venv/.installed-dev ## all tests
 test-random: .venv/.installed-dev ## property tests and 300 histories with examples that nobody has seen yet
 	HYPOTHESIS_PROFILE=random HISTORIES=300 FIRST_SEED=$${RANDOM}0 $(BIN)/python -m pytest --numprocesses auto \
 		$$(grep -lE 'hypothesis|FIRST_SEED' -r tests --include='test_*.py')
+
+test-lowest: .venv/.installed-dev ## tests of state, formats and assets with the lowest versions that pyproject.toml claims
+	.ci/test-lowest
 
 screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by the tests of the UI
 	SCREENSHOTS=1 $(BIN)/python -m pytest -m ui

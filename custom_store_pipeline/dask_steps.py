@@ -14,22 +14,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster import _check as check
-from dagster._cli.api import _execute_step_command_body  # what `dagster api execute_step` does, without its process
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.stats import StepEventStatus
-from dagster._core.executor.step_delegating import (
-    CheckStepHealthResult,
-    StepDelegatingExecutor,
-    StepHandler,
-    StepHandlerContext,
-)
-from dagster._grpc.types import ExecuteStepArgs
-from dagster_shared.serdes import deserialize_value, serialize_value
 from distributed import Client, Future
 
+from custom_store_pipeline.dagster_internals import (
+    CheckStepHealthResult,
+    ExecuteStepArgs,
+    ExecutionPlan,
+    PlanOrchestrationContext,
+    RetryMode,
+    StepDelegatingExecutor,
+    StepEventStatus,
+    StepHandler,
+    StepHandlerContext,
+    check,
+    deserialize_value,
+    execute_step_here,
+    serialize_value,
+)
 from custom_store_pipeline.kept import let_go
 from custom_store_pipeline.settings import setting_error
 
@@ -160,5 +161,5 @@ def execute_step(packed: str) -> None:
         if any(step.status in (StepEventStatus.SUCCESS, StepEventStatus.FAILURE) for step in steps):
             return
         run = check.not_none(instance.get_run_by_id(args.run_id))
-        for _ in _execute_step_command_body(args, instance, run):
+        for _ in execute_step_here(args, instance, run):
             pass

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._config import process_config
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.yaml_file import read_yaml
+from custom_store_pipeline.dagster_internals import process_config
 from custom_store_pipeline.errors import ConfigurationError
 
 

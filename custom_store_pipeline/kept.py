@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dagster._core.definitions.reconstruct import ReconstructableJob  # there is no public way to its caches
+from custom_store_pipeline.dagster_internals import ReconstructableJob
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX  # there is no public way to tell a temporary instance
 
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues
 from custom_store_pipeline.config.loading import Entity, LoadedMapping, Partition
 from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.dagster_internals import is_temporary_home
 from custom_store_pipeline.errors import StateStorageError
 from custom_store_pipeline.history import STATE, forget, is_stored, last_wipe, outcome_of, recall
 from custom_store_pipeline.redaction import Redactor
@@ -57,8 +57,7 @@ def is_temporary(instance: dg.DagsterInstance) -> bool:
     if instance.is_ephemeral:
         return True
     home = instance.root_directory
-    is_made_for_now = Path(home).name.startswith(TMP_DAGSTER_HOME_PREFIX)
-    return is_made_for_now and home in str(instance.get_ref().event_storage_data)
+    return is_temporary_home(home) and home in str(instance.get_ref().event_storage_data)
 
 
 def parts_of(instance: dg.DagsterInstance, entity: Entity) -> list[Entity]:

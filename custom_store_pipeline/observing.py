@@ -8,12 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-# The type of a parameter of AssetsDefinition, which Dagster does not export.
-from dagster._core.definitions.assets.definition.asset_spec import AssetExecutionType
-
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.driver_config import RunValues, redactor_of
 from custom_store_pipeline.config.loading import Entity, LoadedMapping
+from custom_store_pipeline.dagster_internals import AssetExecutionType
 from custom_store_pipeline.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.names import dagster_identifier
 from custom_store_pipeline.step_batches import Deed, each_done, step_failure

@@ -7,8 +7,8 @@ from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import dagster as dg
-from dagster._core.errors import DagsterUserCodeUnreachableError  # what a code server's client raises; no public name
 
+from custom_store_pipeline.dagster_internals import DagsterUserCodeUnreachableError
 from custom_store_pipeline.errors import ReloadError
 
 # The tick's own process ends some 20 s after the new one has come up, and a tick may take a minute.

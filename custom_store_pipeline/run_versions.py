@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.events import EngineEventData  # there is no public way to report an event that belongs to a run only
 
 from custom_store_pipeline.config.loading import LoadedMapping
+from custom_store_pipeline.dagster_internals import EngineEventData
 from custom_store_pipeline.errors import MappingChangedError
 
 _NOTE = "custom_store/version_of"

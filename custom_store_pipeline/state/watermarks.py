@@ -59,8 +59,8 @@ class Watermarks:
     def after(self) -> dict[str, Any]:
         """The watermarks that are reached once everything seen has been pushed.
 
-        Without ``restart`` none is lower than before, unless that was infinite. A column in which nothing was seen keeps
-        what it had; one that has never held anything but nulls has the watermark None.
+        Without ``restart`` none is lower than before, unless that was infinite. A column in which nothing was seen
+        keeps what it had; one that has never held anything but nulls has the watermark None.
         """
         reached = {column: self._usable(column) for column in self._columns}
         for column, value in self._greatest.items():

@@ -106,7 +106,10 @@ AS_THEIR_KIND = {
         times("2024-06-30 22:00", "2024-06-30 23:00", unit="us").dt.tz_localize("UTC").dt.tz_convert("UTC+02:00"),
     ),
     "pytz": (UTC.dt.tz_convert(pytz.timezone("Europe/Berlin")), UTC.dt.tz_convert(BERLIN)),
-    "timedelta": (objects(dt.timedelta(1), dt.timedelta(-1)), pd.Series(pd.to_timedelta([1, -1], unit="D"))),
+    "timedelta": (
+        objects(dt.timedelta(1), dt.timedelta(-1)),
+        pd.Series(pd.to_timedelta([1, -1], unit="D").as_unit("us")),
+    ),
     "arrow decimals": (
         pd.Series([Decimal("1.10"), Decimal("2.00")], dtype=pd.ArrowDtype(pa.decimal128(5, 2))),
         objects(Decimal("1.1"), Decimal("2")),

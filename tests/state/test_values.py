@@ -223,7 +223,9 @@ def test_what_json_can_say_is_left_as_it_is() -> None:
     assert encode(value) == value
 
 
-@pytest.mark.parametrize("missing", [None, pd.NaT, pd.NA, np.datetime64("NaT"), np.timedelta64("NaT", "s"), pa.NULL])
+@pytest.mark.parametrize(
+    "missing", [None, pd.NaT, pd.NA, np.datetime64("NaT", "s"), np.timedelta64("NaT", "s"), pa.NULL]
+)
 def test_missing_values_become_none(missing: object) -> None:
     assert plain(missing) is None
     assert encode({"a": [missing]}) == {"a": [None]}
