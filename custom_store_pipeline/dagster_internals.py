@@ -83,7 +83,7 @@ def execute_step_here(args: ExecuteStepArgs, instance: dg.DagsterInstance, run: 
 
 
 def is_temporary_home(folder: str) -> bool:
-    """Whether Dagster's commands made a folder for an instance that lasts as long as they do; they give it this name."""
+    """Whether Dagster's commands made a folder for an instance that lasts as long as they do, by its name."""
     # There is no public way to tell such an instance from others. See above on importing Dagster's commands.
     from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 

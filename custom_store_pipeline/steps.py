@@ -140,6 +140,8 @@ def _materialize(
         memory.conclude(entity)
         return outcome
 
+    import pandas  # noqa: F401  # or its import would count against the timeout of the first entities
+
     failed: list[FailedEntity] = []
     arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
     expected = Counter(entity.target_key for entity in entities)
