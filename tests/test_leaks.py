@@ -127,7 +127,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "repr of bytes": lambda text: repr(text.encode()),
     "repr of repr of bytes": lambda text: repr(repr(text.encode())),
     "all by \\x": lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode()),
-    "octal": lambda text: "".join(chr(b) if chr(b).isalnum() else f"\\{b:03o}" for b in text.encode()),
+    "octal": lambda text: "".join(chr(b) if b < 128 and chr(b).isalnum() else f"\\{b:03o}" for b in text.encode()),
     "hex": lambda text: text.encode().hex(),
     "hex, upper case": lambda text: text.encode().hex().upper(),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
@@ -195,10 +195,10 @@ def test_no_channel_leaks(
 def test_no_metadata_leaks(encoding: str) -> None:
     encoded = ENCODINGS[encoding](PASSWORD)
 
-    redacted = Redactor([PASSWORD]).value({encoded: [{"a": encoded}], "b": 1})
+    ((key, [inner]),) = Redactor([PASSWORD]).value({encoded: [{"a": encoded}]}).items()
 
-    assert encoded not in str(redacted)
-    assert "***" in redacted["b" if "***" not in str(redacted) else next(iter(redacted))][0]["a"]
+    assert key == inner["a"] == Redactor([PASSWORD]).text(encoded)
+    assert "***" in key
 
 
 @pytest.mark.parametrize("number", [12345678, 12345678.0, 1234.5678, 0.1234567, -1234567.5, 1e21])

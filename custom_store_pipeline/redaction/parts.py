@@ -22,8 +22,12 @@ _NUMBER = re.compile(r"[+-]?\d*\.?\d*")
 _MOST_HARMLESS_DIGITS = 5
 _LONG_ENOUGH = 8
 _NAME_OF_A_SECRET = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth|private", re.IGNORECASE)
-# These stand in credentials too, and messages without them would not say what could not be reached.
-_PUBLIC_PLACE = re.compile(r"(?:https?://)?[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:/[\w./-]*)?")
+# These stand in credentials too, and messages without them would not say what could not be reached. A longer word in the
+# path may be a token, as in a webhook.
+_PUBLIC_HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,12}")
+_PUBLIC_URL = re.compile(rf"https?://{_PUBLIC_HOST.pattern}(?:/[a-z0-9._-]{{0,12}}){{0,8}}")
+# A line of a document in a document in base64 is the fourth; more levels are no credentials any more.
+_DEEPEST = 8
 _PAIR_KEY = r"(?:^|[;&\s,])\s*(?P<key>[A-Za-z][\w.-]{0,50}(?: \w{1,20}){0,3})\s*=\s*"
 _QUOTED = r"\{(?:[^}]|\}\})*\}|\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'"
 # `PWD=a b;UID=c`, and `password=a user=b` or `sig=a&sv=b`
@@ -36,13 +40,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 def parts_of(secret: str) -> set[str]:
     """The secret, and what in it is secret by itself; without small numbers, which are none."""
     found: set[str] = set()
-    waiting = [secret, secret.strip()]
-    while waiting:
-        part = waiting.pop()
-        if part and part not in found:
-            found.add(part)
-            waiting.extend(_inside(part))
-    return {part for part in found if not is_harmless_number(part)}
+    new = {secret, secret.strip()}
+    for _ in range(_DEEPEST):
+        found |= new
+        new = {inner for part in new for inner in _inside(part)} - found
+    return {part for part in found if part and not is_harmless_number(part)}
 
 
 def is_harmless_number(text: str) -> bool:
@@ -141,7 +143,10 @@ def _if_long(value: str) -> Iterator[str]:
 
 
 def _if_secret(name: str, value: str) -> Iterator[str]:
-    if not value.strip("="):  # the padding of base64
+    """A value with a name. Without a name that says so, it is taken for a secret if it is long and no public place."""
+    if not value.strip("=") or _PUBLIC_URL.fullmatch(value):  # = is the padding of base64
         return
-    if _NAME_OF_A_SECRET.search(name) or not _PUBLIC_PLACE.fullmatch(value):
-        yield from [value] if _NAME_OF_A_SECRET.search(name) else _if_long(value)
+    if _NAME_OF_A_SECRET.search(name):
+        yield value
+    elif not _PUBLIC_HOST.fullmatch(value):
+        yield from _if_long(value)

@@ -17,6 +17,7 @@ _SHORT = 4
 _SHORTEST_ANCHOR = 3
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _BASE64_CHARACTER = "[A-Za-z0-9+/_-]?"
+_PADDING = "(?:=|%3[Dd]){0,2}"
 _URL_SAFE = {"+": "-", "/": "_"}
 
 # Bounded, so that a text of a million backslashes is no trap: so many are what five levels of quotes make of one.
@@ -27,7 +28,8 @@ _AMPERSAND = "&(?:amp;|#38;|#[xX]26;){0,4}"
 _DOUBLED = "\"'`%{}$^"
 _ESCAPE_LETTERS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\v": "v", "\a": "a"}
 # 'a'"'"'b' and 'a'\''b' of shells
-_SHELL_QUOTES = (r"'\"'\"'", rf"'{_BACKSLASHES}''")
+_QUOTE, _DOUBLE_QUOTE = f"{_ANY_BACKSLASHES}'", f'{_ANY_BACKSLASHES}"'
+_SHELL_QUOTES = (f"{_QUOTE}{_DOUBLE_QUOTE}{_QUOTE}{_DOUBLE_QUOTE}{_QUOTE}", f"{_QUOTE}{_BACKSLASHES}'{_QUOTE}")
 
 _HEX = "3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]"
 _DECIMAL = "4[89]|5[0-7]|6[5-9]|[78][0-9]|90|9[7-9]|1[01][0-9]|12[0-2]"
@@ -86,7 +88,7 @@ def spellings_of(part: str) -> Iterator[Spelling]:
         encoded = base64.b64encode(b"\0" * offset + data).decode()
         first, end = (offset * 4 + 2) // 3, (offset + len(data)) * 4 // 3
         before = _BASE64_CHARACTER if offset else ""
-        after = f"{_BASE64_CHARACTER}={{0,2}}" if (offset + len(data)) % 3 else ""
+        after = f"{_BASE64_CHARACTER}{_PADDING}" if (offset + len(data)) % 3 else ""
         yield Spelling(encoded[first:end], before, after, url_safe=True)
 
 
@@ -143,7 +145,7 @@ def _run_of(character: str, times: int, after_backslash: bool, url_safe: bool) -
         ways += f"|{_URL_SAFE[character]}"
     repeated = f"(?:{ways})" + (f"{{{times}}}" if times > 1 else "")
     # Backslashes that escape the next character cannot be told from those that are meant.
-    return rf"(?:\\{{{times},{times * 32}}}+|{repeated})" if character == "\\" else repeated
+    return rf"(?:{repeated}|\\{{{times},{times * 32}}}+)" if character == "\\" else repeated
 
 
 @lru_cache(maxsize=4096)
