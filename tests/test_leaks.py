@@ -154,6 +154,16 @@ def test_no_encoding_leaks(kind: str, encoding: str) -> None:
     assert not set(re.findall(r"\w+|[^\W\d_]", left)) - FRAME, f"{encoded} became {redacted}"
 
 
+@pytest.mark.parametrize("user", ["a", "an", "ann", "anne", "partner-42"])
+def test_basic_authentication_of_separate_secrets_says_nothing(user: str) -> None:
+    header = "Basic " + base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+
+    redacted = Redactor([user, PASSWORD]).text(f"Authorization: {header}")
+
+    # What may be left: the colon, and a user of up to three characters, who is masked only standing alone.
+    assert re.fullmatch(r"Authorization: Basic \S{0,4}\*\*\*(\S{0,4}\*\*\*)?", redacted)
+
+
 CHANNELS: dict[str, Callable[[str], None]] = {
     "print": lambda text: print("said", text),
     "stderr": lambda text: print("said", text, file=sys.stderr),

@@ -5,6 +5,6 @@ Secret is what came from ``${…}``, and the password in any URL. What cannot be
 
 from custom_store_pipeline.redaction.output import redacted_output
 from custom_store_pipeline.redaction.parts import passwords_in_urls
-from custom_store_pipeline.redaction.redactor import Redactor
+from custom_store_pipeline.redaction.redactor import MASK, Redactor
 
-__all__ = ["Redactor", "passwords_in_urls", "redacted_output"]
+__all__ = ["MASK", "Redactor", "passwords_in_urls", "redacted_output"]

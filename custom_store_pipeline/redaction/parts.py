@@ -22,8 +22,8 @@ _NUMBER = re.compile(r"[+-]?\d*\.?\d*")
 _MOST_HARMLESS_DIGITS = 5
 _LONG_ENOUGH = 8
 _NAME_OF_A_SECRET = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth|private", re.IGNORECASE)
-# These stand in credentials too, and messages without them would not say what could not be reached. A longer word in the
-# path may be a token, as in a webhook.
+# These stand in credentials too, and messages without them would not say what could not be reached. A longer word in
+# the path may be a token, as in a webhook.
 _PUBLIC_HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,12}")
 _PUBLIC_URL = re.compile(rf"https?://{_PUBLIC_HOST.pattern}(?:/[a-z0-9._-]{{0,12}}){{0,8}}")
 # A line of a document in a document in base64 is the fourth; more levels are no credentials any more.

@@ -15,6 +15,10 @@ from itertools import groupby
 _SHORT = 4
 # Anchors that are shorter stand in every line, and to note them costs more than to search for what they stand for.
 _SHORTEST_ANCHOR = 3
+# A search for longer ones is prepared in a time that is quadratic in their length.
+_LONGEST_ANCHOR = 32
+# A longer secret is searched for in pieces: one regular expression for 100 kB of it would take minutes to compile.
+_LONGEST_PIECE = 256
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _BASE64_CHARACTER = "[A-Za-z0-9+/_-]?"
 _PADDING = "(?:=|%3[Dd]){0,2}"
@@ -63,7 +67,7 @@ class Spelling:
 
         Letters and digits are escaped by hardly anything; where they are, ``unescaped`` is what gets searched.
         """
-        run = max(_RUN.findall(self.text), key=len, default="")
+        run = max(_RUN.findall(self.text), key=len, default="")[:_LONGEST_ANCHOR]
         if len(run) < _SHORTEST_ANCHOR:
             return ()
         return (run, run.upper()) if "(?i:" in self.before else (run,)
@@ -75,7 +79,14 @@ class Spelling:
 
 
 def spellings_of(part: str) -> Iterator[Spelling]:
-    """The ways to spell a text that is secret."""
+    """The ways to spell a text that is secret; a long one in pieces, each of which is masked alone, too."""
+    pieces = -(-len(part) // _LONGEST_PIECE)
+    length = -(-len(part) // pieces)
+    for start in range(0, len(part), length):
+        yield from _spellings_of_piece(part[start : start + length])
+
+
+def _spellings_of_piece(part: str) -> Iterator[Spelling]:
     data = part.encode("utf-8", "surrogatepass")
     if len(part) < _SHORT:
         for text in (part, base64.b64encode(data).decode().rstrip("=")):
@@ -108,6 +119,8 @@ class Unescaped:
 
 def unescaped(text: str) -> Unescaped | None:
     """The text with letters and digits written out that are escaped in it, or None if there are none."""
+    if not ("\\" in text or "%" in text or ("&" in text and "#" in text)):
+        return None  # the search takes ten times as long
     pieces: list[str] = []
     starts, origins, end, length = [0], [0], 0, 0
     for match in _ESCAPED_ALPHANUMERIC.finditer(text):
