@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import json
 import logging
+import subprocess
 import sys
+import textwrap
 import urllib.parse
 
 import pytest
@@ -158,18 +161,85 @@ def test_bytes_are_redacted_too(capfdbinary: pytest.CaptureFixture[bytes]) -> No
     assert capfdbinary.readouterr().out == "ä ***\n".encode()
 
 
-def test_redaction_stays_where_a_thread_was_left_behind(
+def test_redaction_stays_where_a_thread_was_left_behind() -> None:
+    code = """
+        from custom_store_pipeline.redaction import Redactor, redacted_output
+
+        with redacted_output(Redactor(["s3cret"])) as until_the_end:
+            until_the_end()
+        print("later s3cret")
+    """
+
+    # A process of its own: there is no way back from this.
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "later ***\n"
+
+
+def test_a_stream_that_somebody_kept_masks_the_secrets_of_later_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    # As loguru does with sys.stderr when a driver imports it in the first step.
+    with redacted_output(Redactor(["first"])):
+        kept = sys.stdout
+    kept.write("first between steps\n")
+    with redacted_output(Redactor(["second"])):
+        kept.write("first, second\n")
+
+    assert capsys.readouterr().out == "first between steps\nfirst, ***\n"
+
+
+def test_a_log_handler_that_was_made_in_an_earlier_step_masks_later_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    with redacted_output(Redactor(["first"])):
+        handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s %(token)s"))
+    with redacted_output(Redactor(["second"])):
+        handler.emit(logging.makeLogRecord({"msg": "second", "token": "second"}))
+
+    assert capsys.readouterr().err == "*** ***\n"
+
+
+def test_redactions_that_overlap_end_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    before = sys.stdout, sys.stderr, logging.getLogRecordFactory()
+    first, second = redacted_output(Redactor(["s3cret"])), redacted_output(Redactor(["other"]))
+
+    first.__enter__()
+    second.__enter__()
+    print("both: s3cret other")
+    first.__exit__(None, None, None)
+    print("second: s3cret other")
+    second.__exit__(None, None, None)
+    print("none: s3cret other")
+
+    assert capsys.readouterr().out == "both: *** ***\nsecond: s3cret ***\nnone: s3cret other\n"
+    assert (sys.stdout, sys.stderr, logging.getLogRecordFactory()) == before
+
+
+def test_the_same_secrets_in_two_redactions_are_masked_until_both_have_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with redacted_output(Redactor(["s3cret"])):
+        with redacted_output(Redactor(["s3cret"])):
+            pass
+        print("s3cret")
+
+    assert capsys.readouterr().out == "***\n"
+
+
+def test_what_somebody_puts_in_the_place_of_the_stream_stays(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdout", sys.stdout)  # so that the next test has its own again
-    monkeypatch.setattr(sys, "stderr", sys.stderr)
-    make_record = logging.getLogRecordFactory()
-    with redacted_output(Redactor(["s3cret"])) as until_the_end:
-        until_the_end()
-    print("later s3cret")
-    logging.setLogRecordFactory(make_record)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    own = io.StringIO()
+    with redacted_output(Redactor(["s3cret"])):
+        sys.stdout = own
 
-    assert capsys.readouterr().out == "later ***\n"
+    assert sys.stdout is own
+
+
+def test_a_long_secret_is_masked_in_any_part_of_some_length() -> None:
+    secret = "".join(f"{number:x}!" for number in range(10_000, 11_000))
+
+    assert Redactor([secret]).text(f"<{secret}>") == "<***>"
+    assert "***" in Redactor([secret]).text(f"<{secret[:600]}…")
 
 
 @pytest.mark.parametrize("piece", ["a-", "a.", "http://", "a://b:", "x" * 50 + "\n"])
