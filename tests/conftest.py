@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,11 @@ CHECKOUT = Path(__file__).parent.parent
 settings.register_profile("pinned", derandomize=True, max_examples=200, deadline=None, print_blob=True)
 settings.register_profile("random", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "pinned"))
+
+# A shell that starts the tests in the background has SIGINT ignored, which all processes inherit; each server would
+# then be killed only after half a minute's wait for its end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def require(found: object, what: str) -> None:
