@@ -12,6 +12,8 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
+# One more than there are processors: the tests of servers wait most of the time.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 demo: .venv/.installed ## load five real tables into DuckDB, and show them
 	$(BIN)/dagster asset materialize --select 'group:flights' -m custom_store_pipeline.definitions
@@ -29,7 +31,7 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: .venv/.installed-dev ## all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 test-random: .venv/.installed-dev ## property tests and 300 histories with examples that nobody has seen yet
 	HYPOTHESIS_PROFILE=random HISTORIES=300 FIRST_SEED=$${RANDOM}0 $(BIN)/python -m pytest --numprocesses auto \
