@@ -22,9 +22,9 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from custom_store_pipeline.definitions import build_definitions
-from custom_store_pipeline.project_files import look
-from custom_store_pipeline.projects import load_projects
-from custom_store_pipeline.sensors import SENSOR_NAME
+from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
+from custom_store_pipeline.projects.files import look
+from custom_store_pipeline.projects.loading import load_projects
 
 CHECKOUT = Path(__file__).parent.parent
 FILES, ENTITIES_OF_A_FILE = 200, 50

@@ -134,7 +134,7 @@ def with_keys(root: Path, name: str, file: str) -> float:
     """Writes the keys of a table chunk by chunk; returns the seconds without those of reading it."""
     import pyarrow.parquet as pq
 
-    from custom_store_pipeline.state.keys import KeyWriter
+    from custom_store_pipeline.state.deletions.key_files import KeyWriter
 
     writer = KeyWriter(root / f"{file}_keys.parquet", KEYS[name].names)
     seconds = 0.0
@@ -154,7 +154,7 @@ def only_imported(_root: Path, _name: str) -> float:
     import pandas  # noqa: F401 - likewise
     import pyarrow.parquet  # noqa: F401 - likewise
 
-    import custom_store_pipeline.state.deletions  # noqa: F401 - likewise
+    import custom_store_pipeline.state.deletions.key_queries  # noqa: F401 - likewise
 
     return own_memory("VmHWM")
 
@@ -185,8 +185,8 @@ def by_comparison(root: Path, name: str) -> Measured:
 def by_all_of_it(root: Path, name: str) -> Measured:
     """What a run does with new rows."""
     only_imported(root, name)
-    from custom_store_pipeline.state.deletions import check_unique
-    from custom_store_pipeline.state.keys import read_keys
+    from custom_store_pipeline.state.deletions.key_files import read_keys
+    from custom_store_pipeline.state.deletions.key_queries import check_unique
 
     writing = with_keys(root, name, "new")
     begun = time.perf_counter()
@@ -203,8 +203,8 @@ CONTENDERS = {PANDAS: by_pandas, OURS: by_comparison, "ours, all of it": by_all_
 
 def compared(root: Path) -> pd.DataFrame:
     """The old keys that are not among the new ones."""
-    from custom_store_pipeline.state.deletions import missing_keys
-    from custom_store_pipeline.state.keys import read_keys
+    from custom_store_pipeline.state.deletions.key_files import read_keys
+    from custom_store_pipeline.state.deletions.key_queries import missing_keys
 
     return missing_keys([read_keys(root / "old_keys.parquet")], [read_keys(root / "new_keys.parquet")], root)
 

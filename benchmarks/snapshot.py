@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.measuring import spread
 from custom_store_pipeline.state import comparison
-from custom_store_pipeline.state.keys import KeyWriter
-from custom_store_pipeline.state.snapshots import SnapshotFolder
-from custom_store_pipeline.state.spool import Spool
+from custom_store_pipeline.state.deletions.key_files import KeyWriter
+from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
+from custom_store_pipeline.state.deletions.spool import Spool
 
 DRIVERS = Path(__file__).parent.parent / "projects/flights/custom_store_driver"
 FLIGHTS = 336_776

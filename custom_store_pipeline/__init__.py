@@ -3,8 +3,8 @@
 What drivers import stands here; ``custom_store_pipeline.definitions`` is what Dagster loads.
 """
 
+from custom_store_pipeline.data.pulled import Pulled
 from custom_store_pipeline.drivers.protocol import ChunkedPushDriver, PullDriver, PushDriver
 from custom_store_pipeline.errors import TerminalError
-from custom_store_pipeline.results import Pulled
 
 __all__ = ["ChunkedPushDriver", "PullDriver", "Pulled", "PushDriver", "TerminalError"]

@@ -16,15 +16,15 @@ from pathlib import Path
 import dagster as dg
 
 from custom_store_pipeline import settings
-from custom_store_pipeline.assets import build_assets, build_io_managers
-from custom_store_pipeline.code_versions import code_versions
 from custom_store_pipeline.config.loading import shown_path
+from custom_store_pipeline.engines.executors import executor_from_settings
+from custom_store_pipeline.engines.process_cache import kept
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
-from custom_store_pipeline.executors import executor_from_settings
-from custom_store_pipeline.kept import kept
-from custom_store_pipeline.project_files import Files, Scope, digest_of, in_scope, look
-from custom_store_pipeline.projects import load_projects
-from custom_store_pipeline.sensors import Loaded, config_changes
+from custom_store_pipeline.orchestration.assets import build_assets, build_io_managers
+from custom_store_pipeline.orchestration.config_sensor import Loaded, config_changes
+from custom_store_pipeline.projects.code_versions import code_versions
+from custom_store_pipeline.projects.files import Files, Scope, digest_of, in_scope, look
+from custom_store_pipeline.projects.loading import load_projects
 
 # What a location of one project tells the server that its multiprocess steps are forked from: see preloaded.py.
 PRELOADED_PROJECT = "_CUSTOM_STORE_PRELOADED_PROJECT"
@@ -67,7 +67,7 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
     if project is not None:
         _check_project(folder, project)
     if "dagster_celery" in sys.modules:  # this may be a worker, whatever its environment says of the executor
-        importlib.import_module("custom_store_pipeline.celery_workers")
+        importlib.import_module("custom_store_pipeline.engines.celery_workers")
     keys = {key for asset in assets for key in asset.keys}
     made_elsewhere = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}
     projects = load_projects(folder, made_elsewhere, project)

@@ -40,6 +40,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 
@@ -214,3 +215,11 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the option most like the word, or an empty string."""
     near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def incompatible_dagster(error: ImportError) -> ImportError:
+    """What to raise where this version of Dagster lacks something private that this package uses."""
+    return ImportError(
+        f"Dagster {version('dagster')} lacks something private that custom-store-pipeline needs ({error}); install the "
+        "two in versions that go together: pip install --upgrade custom-store-pipeline dagster"
+    )

@@ -19,9 +19,9 @@ from hypothesis import settings
 
 from custom_store_pipeline.definitions import build_definitions
 from custom_store_pipeline.drivers.loading import DriverVersion
-from custom_store_pipeline.drivers.source import digest_of, find_driver, read_sources
+from custom_store_pipeline.drivers.static_check import digest_of, find_driver, read_sources
+from custom_store_pipeline.engines.process_cache import let_go
 from custom_store_pipeline.errors import DriverNotFoundError
-from custom_store_pipeline.kept import let_go
 
 CHECKOUT = Path(__file__).parent.parent
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from dagster._core.instance.config import dagster_instance_config
 
-from custom_store_pipeline.executors import executor_from_settings
+from custom_store_pipeline.engines.executors import executor_from_settings
 from tests.conftest import CHECKOUT
 
 DEPLOY = CHECKOUT / "deploy"

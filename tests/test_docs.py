@@ -15,7 +15,7 @@ from pydantic import BaseModel
 import custom_store_pipeline
 from custom_store_pipeline import errors
 from custom_store_pipeline.config import models
-from custom_store_pipeline.config.problems import keys_of
+from custom_store_pipeline.config.validation_messages import keys_of
 from tests.conftest import CHECKOUT, ProjectsFolder
 
 README = (CHECKOUT / "README.md").read_text()

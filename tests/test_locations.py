@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline import locations
+from custom_store_pipeline.engines.process_cache import let_go
 from custom_store_pipeline.errors import ConfigurationError
-from custom_store_pipeline.kept import let_go
-from custom_store_pipeline.project_files import ALL_PROJECTS, Scope, differences, in_scope, look
-from custom_store_pipeline.projects import load_projects
-from custom_store_pipeline.sensors import SENSOR_NAME
+from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
+from custom_store_pipeline.projects.files import ALL_PROJECTS, Scope, differences, in_scope, look
+from custom_store_pipeline.projects.loading import load_projects
 from tests.conftest import SOURCE, ProjectsFolder, mapping
 
 BORROWING = """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from custom_store_pipeline.config.environment import malformed_reference
+from custom_store_pipeline.config.environment_variables import malformed_reference
 from custom_store_pipeline.config.models import BROKEN_FILES, MappingConfig
 from custom_store_pipeline.config.yaml_file import KeyPath
 from custom_store_pipeline.errors import did_you_mean

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from custom_store_pipeline.config.checks import check_mapping
 from custom_store_pipeline.config.models import MappingConfig, Store, is_plain_name, unreadable
-from custom_store_pipeline.config.problems import explain
+from custom_store_pipeline.config.validation_messages import explain
 from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, dotted, has_path, read_yaml
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 

@@ -18,9 +18,9 @@ from croniter import CroniterBadDateError, croniter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from custom_store_pipeline.data.formats import DATAFRAME, FORMAT_NAMES
 from custom_store_pipeline.errors import did_you_mean
-from custom_store_pipeline.formats import DATAFRAME, FORMAT_NAMES
-from custom_store_pipeline.names import module_name
+from custom_store_pipeline.identifiers import module_name
 
 
 def _refuse(message: str) -> PydanticCustomError:

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from custom_store_pipeline.drivers.failures import reason_of, traceback_of
-from custom_store_pipeline.drivers.source import (
+from custom_store_pipeline.drivers.static_check import (
     DRIVER_FOLDER,
     DriverSource,
     check_driver,
@@ -22,6 +21,7 @@ from custom_store_pipeline.drivers.source import (
     find_driver,
     read_sources,
 )
+from custom_store_pipeline.drivers.tracebacks import reason_of, traceback_of
 from custom_store_pipeline.errors import DriverChangedError, DriverImportError, DriverNotFoundError
 from custom_store_pipeline.redaction import Redactor
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SnapshotFolder, run_of
-from custom_store_pipeline.state.surroundings import Outcome
-from custom_store_pipeline.state.values import decode, encode
+from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, run_of
+from custom_store_pipeline.state.run_context import Outcome
+from custom_store_pipeline.state.serialization import decode, encode
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.data.frames import join_chunks
+from custom_store_pipeline.data.pulled import PulledData
 from custom_store_pipeline.errors import StateStorageError, UnusableDataError
-from custom_store_pipeline.frames import join_chunks
-from custom_store_pipeline.results import PulledData
-from custom_store_pipeline.state.comparison import ComparisonRules, KeyComparison
+from custom_store_pipeline.state.deletions.key_comparison import ComparisonRules, KeyComparison
+from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, file_name
+from custom_store_pipeline.state.deletions.spool import Spool
+from custom_store_pipeline.state.entity_state import Remembered
 from custom_store_pipeline.state.pushes import PushRecord
-from custom_store_pipeline.state.remembered import Remembered
-from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SnapshotFolder, file_name
-from custom_store_pipeline.state.spool import Spool
-from custom_store_pipeline.state.surroundings import Surroundings
-from custom_store_pipeline.state.values import UnknownTypeError, decode, encode
+from custom_store_pipeline.state.run_context import Surroundings
+from custom_store_pipeline.state.serialization import UnknownTypeError, decode, encode
 from custom_store_pipeline.state.watermarks import Watermarks
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.errors import StateError
+from custom_store_pipeline.state.entity_state import Remembered
 from custom_store_pipeline.state.pushes import PushRecord
-from custom_store_pipeline.state.remembered import Remembered
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StoredState:
     """State in a materialisation, as it was stored.
 
     Attributes:
-        content: the JSON of :meth:`~custom_store_pipeline.state.remembered.Remembered.to_json`.
+        content: the JSON of :meth:`~custom_store_pipeline.state.entity_state.Remembered.to_json`.
         position: where it is in Dagster's event log.
         run_id: the run that pushed.
         when: when it was stored, in UTC.

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.errors import WatermarkError
+from custom_store_pipeline.state.serialization import UnknownTypeError, encode, plain, shown
 from custom_store_pipeline.state.text_order import misordered
-from custom_store_pipeline.state.values import UnknownTypeError, encode, plain, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.config.models import Retries
+from custom_store_pipeline.data.pulled import PulledData
+from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError
-from custom_store_pipeline.results import PulledData
-from custom_store_pipeline.statuses import PushStatus
 from custom_store_pipeline.transfer.read_ahead import push_while_pulling
 from custom_store_pipeline.transfer.retries import Attempts
 

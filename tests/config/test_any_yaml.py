@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from custom_store_pipeline.projects import check_format_options, load_projects
+from custom_store_pipeline.projects.loading import check_format_options, load_projects
 from tests.conftest import ProjectsFolder
 
 EVERY_KEY = yaml.safe_load((Path(__file__).parent / "every_key.yaml").read_text())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from custom_store_pipeline.cli import main
+from custom_store_pipeline.cli.main import main
 from tests.conftest import ProjectsFolder
 
 INVALID = Path(__file__).parent / "invalid"

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
-from custom_store_pipeline.sensors import SENSOR_NAME
+from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
 from tests.conftest import ProjectsFolder
 from tests.webserver import wait_until
 

@@ -24,20 +24,22 @@ POINTS: dict[str, Call | None] = {
     "pull: half of the rows": None,
     "pull: all rows": None,
     "snapshot: compared, nothing written": Call(
-        "custom_store_pipeline.state.snapshots:SnapshotFolder", "put", "before"
+        "custom_store_pipeline.state.deletions.snapshot_folder:SnapshotFolder", "put", "before"
     ),
     "snapshot: written, not yet under its name": Call("fsspec.implementations.local:LocalFileSystem", "mv", "before"),
-    "snapshot: written": Call("custom_store_pipeline.state.snapshots:SnapshotFolder", "put", "after"),
+    "snapshot: written": Call("custom_store_pipeline.state.deletions.snapshot_folder:SnapshotFolder", "put", "after"),
     "push: before its transaction": None,
     "push: rows written, not committed": None,
     "push: committed": None,
-    "commit: pushed, nothing stored": Call("custom_store_pipeline.memory:StepMemory", "metadata", "before"),
+    "commit: pushed, nothing stored": Call(
+        "custom_store_pipeline.orchestration.step_state:StepMemory", "metadata", "before"
+    ),
     "commit: stored with the run, not with the asset": Call(
         "dagster._core.storage.event_log.sql_event_log:SqlEventLogStorage", "_store_asset_event", "before"
     ),
-    "commit: stored": Call("custom_store_pipeline.memory:StepMemory", "clean_up", "before"),
+    "commit: stored": Call("custom_store_pipeline.orchestration.step_state:StepMemory", "clean_up", "before"),
     "clean-up: one old snapshot removed": Call("fsspec.implementations.local:LocalFileSystem", "rm_file", "after"),
-    "clean-up: done": Call("custom_store_pipeline.memory:StepMemory", "clean_up", "after"),
+    "clean-up: done": Call("custom_store_pipeline.orchestration.step_state:StepMemory", "clean_up", "after"),
 }
 
 

@@ -16,14 +16,14 @@ import pandas as pd
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.data.pulled import DataFormat, PulledData, in_one_piece, read_pulled
 from custom_store_pipeline.errors import CustomStoreError
 from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.results import DataFormat, PulledData, in_one_piece, read_pulled
+from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
 from custom_store_pipeline.state.pushes import EarlierPushes
 from custom_store_pipeline.state.recording import Recording
-from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
+from custom_store_pipeline.state.run_context import Outcome, Surroundings
 from custom_store_pipeline.state.starting_point import LoadStart, Recalled, StoredState, load_start, starting_point
-from custom_store_pipeline.state.surroundings import Outcome, Surroundings
 
 
 @dataclass

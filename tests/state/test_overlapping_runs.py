@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_store_pipeline.state.snapshots import ORPHAN, PUSH
+from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH
 from tests.state.history_world import World, world
 
 

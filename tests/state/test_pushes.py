@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, file_name
 from custom_store_pipeline.state.pushes import EarlierPushes, Process, PushRecord, this_process
-from custom_store_pipeline.state.snapshots import ORPHAN, PUSH, SnapshotFolder, file_name
-from custom_store_pipeline.state.surroundings import Outcome
+from custom_store_pipeline.state.run_context import Outcome
 from tests.state.test_recording import Target, keys_compared, rows
 
 GONE = Process(this_process().host, 2**22 + 1, 0.0)

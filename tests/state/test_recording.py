@@ -14,6 +14,7 @@ import pytest
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.data.pulled import DataFormat, Pulled, PulledData, in_one_piece, read_pulled
 from custom_store_pipeline.errors import (
     PullError,
     StateStorageError,
@@ -23,12 +24,11 @@ from custom_store_pipeline.errors import (
     WatermarkError,
 )
 from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.results import DataFormat, Pulled, PulledData, in_one_piece, read_pulled
+from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
+from custom_store_pipeline.state.entity_state import Remembered
 from custom_store_pipeline.state.pushes import PushRecord
 from custom_store_pipeline.state.recording import Recording
-from custom_store_pipeline.state.remembered import Remembered
-from custom_store_pipeline.state.snapshots import SnapshotFolder
-from custom_store_pipeline.state.surroundings import Outcome, Surroundings
+from custom_store_pipeline.state.run_context import Outcome, Surroundings
 
 STORES = {"from": {"store": {"file_name": "a"}}, "to": {"store": {"file_name": "b"}}}
 ENTITY = Entity("items", "items", ("id",), ("shop", "a", "items"), ("shop", "b", "items"))

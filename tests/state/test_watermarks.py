@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custom_store_pipeline.errors import WatermarkError
-from custom_store_pipeline.state.values import decode, encode
+from custom_store_pipeline.state.serialization import decode, encode
 from custom_store_pipeline.state.watermarks import Watermarks
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -11,9 +11,9 @@ import pytest
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.config.models import Retries
+from custom_store_pipeline.data.pulled import DataFormat, read_pulled
+from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import PullError, PushError, PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.results import DataFormat, read_pulled
-from custom_store_pipeline.statuses import PushStatus
 from custom_store_pipeline.transfer.entity import AbandonedError, Watch, transfer_entity
 
 ITEMS = Entity("items", "items", (), ("p", "s", "items"), ("p", "t", "items"))

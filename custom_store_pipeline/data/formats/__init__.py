@@ -1,0 +1,185 @@
+"""How raw bytes, text and files become DataFrames: one dict, one entry a format.
+
+A new format is one entry of :data:`FORMATS`, with a module of this package beside it.
+The readers are those of pandas and pyarrow, and their options are taken
+from ``data_format`` by the readers' own names. pandas and pyarrow are imported when something is decoded, not before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from custom_store_pipeline.data.formats.kinds import check_kinds
+from custom_store_pipeline.data.formats.raw import Raw
+from custom_store_pipeline.data.frames import index_as_columns
+from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "DATAFRAME", "FORMATS", "FORMAT_NAMES", "Format", "Raw", "check_kinds", "decode", "missing_extra", "unknown_options"
+]  # fmt: skip
+
+_LONGEST_PATH = 4096
+
+
+@dataclass(frozen=True)
+class Format:
+    """One data format.
+
+    Attributes:
+        readers: the functions whose parameters are the format's options, as ``module:name``.
+        decode: (raw, options) → DataFrames, lazily where the reader can; as ``module:name`` of this package.
+        own: options of our own beside the reader's.
+        text: whether the format can be given as ``str``.
+        package: the package that the reader needs beyond the required ones, or None.
+        extra: the extra of this project that brings the package.
+    """
+
+    readers: tuple[str, ...]
+    decode: str
+    own: frozenset[str] = frozenset()
+    text: bool = True
+    package: str | None = None
+    extra: str | None = None
+
+
+FORMATS: dict[str, Format] = {
+    "csv": Format(("pandas:read_csv",), "csv_text:decode", own=frozenset({"exact"})),
+    "json": Format(("pandas:read_json",), "json_text:decode", own=frozenset({"records"})),
+    "jsonl": Format(("pandas:read_json",), "json_text:decode_lines"),
+    "parquet": Format(
+        ("pyarrow.parquet:ParquetFile", "pyarrow.parquet:ParquetFile.iter_batches"), "parquet_files:decode", text=False
+    ),
+    "excel": Format(
+        ("pandas:read_excel",), "workbooks:decode", frozenset({"exact"}), text=False, package="openpyxl", extra="excel"
+    ),
+    "xml": Format(("pandas:read_xml",), "xml_text:decode", frozenset({"exact"}), package="lxml", extra="xml"),
+}
+
+DATAFRAME = "dataframe"
+FORMAT_NAMES: tuple[str, ...] = (*FORMATS, DATAFRAME)
+
+# What the decoders say themselves: where the data is, and whether it comes in chunks.
+_NOT_OPTIONS: dict[str, set[str]] = {
+    "csv": {"filepath_or_buffer", "iterator"},
+    "json": {"path_or_buf", "lines", "chunksize", "typ"},
+    "jsonl": {"path_or_buf", "lines", "typ"},
+    "parquet": {"self", "source"},
+    "excel": {"io"},
+    "xml": {"path_or_buffer"},
+}
+
+
+def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """The options that the format's reader does not have, each with a text that lists near ones.
+
+    Imports the reader's package. ``dataframe`` has no options at all.
+    """
+    known: set[str] = set()
+    if format_name in FORMATS:
+        known = {name for reader in FORMATS[format_name].readers for name in _parameters(reader)}
+        known = (known - _NOT_OPTIONS[format_name]) | FORMATS[format_name].own
+    readers = " or ".join(reader.replace(":", ".") for reader in FORMATS[format_name].readers) if known else ""
+    problems = {}
+    for name in options:
+        if name not in known:
+            where = f"an option of {readers}" if known else f"an option: '{format_name}' has none"
+            problems[name] = f"'{name}' is not {where}{_near(name, known)}"
+    return problems
+
+
+def missing_extra(format_name: str) -> str:
+    """What to install so that a format can be read; empty if nothing is missing."""
+    wanted = FORMATS.get(format_name)
+    if wanted is None or wanted.package is None or importlib.util.find_spec(wanted.package) is not None:
+        return ""
+    return (
+        f"data_format {format_name} needs the package '{wanted.package}'; "
+        f"install it with: {sys.executable} -m pip install 'custom-store-pipeline[{wanted.extra}]'"
+    )
+
+
+def _near(name: str, known: set[str]) -> str:
+    similar = sorted(option for option in known if name.startswith(option) or option.startswith(name))
+    near = similar or difflib.get_close_matches(name, known, n=3, cutoff=0.7)
+    return f"; near are {', '.join(near)}" if near else ""
+
+
+def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+    """Decodes what a driver pulled, lazily where the reader can.
+
+    Args:
+        raw: the content as bytes or text, or the path of a file with it, or an open file.
+        format_name: a key of :data:`FORMATS`, or ``dataframe``, which decodes nothing.
+        options: the reader's options, by the reader's own names.
+
+    Returns:
+        An iterator of at least one DataFrame.
+
+    Raises:
+        UnusableDataError: the format cannot be read from this kind of value, or an option is unknown.
+        MissingExtraError: the format's extra is not installed.
+        UndecodableDataError: the reader raised, with its traceback.
+    """
+    if format_name == DATAFRAME:
+        raise UnusableDataError(
+            f"returned raw {type(raw).__name__}, but the mapping does not say how to decode it; "
+            f"set data_format.type to one of {', '.join(FORMATS)}"
+        )
+    wanted = FORMATS[format_name]
+    if isinstance(raw, str) and len(raw) < _LONGEST_PATH and "\n" not in raw and os.path.isfile(raw):
+        raise UnusableDataError(
+            "returned a text that is the path of a file, and text is taken as content; return Path(…)"
+        )
+    if isinstance(raw, str) and not wanted.text:
+        raise UnusableDataError(f"returned text, but {format_name} is binary; return bytes or a Path")
+    if missing := missing_extra(format_name):
+        raise MissingExtraError(missing)
+    if problems := unknown_options(format_name, options):
+        raise UnusableDataError("returned data that cannot be decoded: data_format: " + "; ".join(problems.values()))
+    # These two null mean "no chunks"; any other null is a value of the reader, such as "there is no header".
+    options = {
+        key: value for key, value in options.items() if value is not None or key not in ("chunksize", "batch_size")
+    }
+    read: Callable[[Raw, Mapping[str, Any]], Iterator[pd.DataFrame]] = _named(f"{__name__}.{wanted.decode}")
+    return map(index_as_columns, _explained(read(raw, options), raw, format_name))
+
+
+def _explained(chunks: Iterator[pd.DataFrame], raw: Raw, format_name: str) -> Iterator[pd.DataFrame]:
+    """Names the data and the format where a reader fails: its own message knows neither."""
+    try:
+        yield from chunks
+    except UnusableDataError:
+        raise
+    except Exception as error:
+        what = f"the path {os.fspath(raw)}, which" if isinstance(raw, os.PathLike) else f"{type(raw).__name__} that"
+        reason = next(iter(str(error).strip().splitlines()), "")
+        remedy = "return the path of a file" if isinstance(error, OSError) else "check from.data_format in the mapping"
+        raise UndecodableDataError(
+            f"returned {what} cannot be read as {format_name}: {type(error).__name__}: {reason}; {remedy}",
+            "".join(traceback.format_exception(error)),
+        ) from None
+
+
+def _parameters(reader: str) -> set[str]:
+    return set(inspect.signature(_named(reader)).parameters)
+
+
+def _named(path: str) -> Any:
+    """What ``module:name`` names."""
+    module, _, names = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split("."):
+        found = getattr(found, name)
+    return found

@@ -1,0 +1,1 @@
+"""All that is Dagster: assets, steps, I/O managers, state in the event log, schedules and sensors."""

@@ -1,0 +1,242 @@
+"""The sensor on config changes: files change → definitions are loaded anew → what changed runs, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+from custom_store_pipeline import settings
+from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, shown_path
+from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, ReloadError
+from custom_store_pipeline.orchestration.code_server import code_server, reload_server, tell_webserver
+from custom_store_pipeline.orchestration.partitions import partitions_of, scheduled_partitions
+from custom_store_pipeline.orchestration.sensor_cursor import Noted, in_runs
+from custom_store_pipeline.projects.files import Files, Scope, differences, digest_of, has_mappings, look
+from custom_store_pipeline.projects.loading import check_format_options, load_projects
+
+SENSOR_NAME = "config_changes"
+MOST_ENTITIES_OF_A_RUN = 500
+
+_SECONDS_TO_SETTLE = 1.0
+_LONGEST_TO_SETTLE = 10
+
+
+class TickFailedError(dg.DagsterError):
+    """Why a tick failed. Being one of Dagster's errors, its text is the tick's message, not that of a cause."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the definitions that the sensor belongs to were built from.
+
+    Attributes:
+        projects_dir: the projects folder.
+        scope: what part of it.
+        files: its files, as they were just before they were loaded.
+        mappings: the mappings whose entities are in the graph.
+        code_versions: the code version of each entity.
+        made_elsewhere: the keys of hand-written assets.
+        problems: what was wrong with the files.
+    """
+
+    projects_dir: Path
+    scope: Scope
+    files: Files
+    mappings: Sequence[LoadedMapping]
+    code_versions: Mapping[AssetPath, str]
+    made_elsewhere: Set[AssetPath]
+    problems: Sequence[Problem]
+
+    @cached_property
+    def versions(self) -> dict[AssetPath, str]:
+        """The code version of each entity that is in the graph."""
+        keys = (entity.target_key for mapping in self.mappings for entity in mapping.entities)
+        return {key: self.code_versions[key] for key in keys}
+
+
+def config_changes(loaded: Loaded) -> dg.SensorDefinition:
+    """The sensor that keeps the graph as the files say, and materialises what changed.
+
+    Its first tick only takes note. Each other one compares the files on disk with those that were loaded. If they
+    differ and are valid, it has the definitions loaded anew; if they are not, it fails with the validator's text, and
+    the definitions stay as they are. If they are the same, it asks for runs of the entities whose code version is not
+    the one that was noted last. Source: DESIGN 7.
+    """
+    seen = loaded.files
+
+    def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        try:
+            return result_of(context)
+        except CustomStoreError as error:
+            reason = str(error)
+        except OSError as error:
+            reason = f"the projects folder cannot be read: {error}; see to it that it is there, and readable"
+        raise TickFailedError(reason)
+
+    def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        nonlocal seen
+        noted = Noted.from_cursor(context.cursor) if context.cursor else None
+        if noted is None:
+            return _first_note(loaded)
+        seen = look(loaded.projects_dir, seen, loaded.scope)
+        if differences(loaded.files, seen):
+            seen = _settled(loaded, seen)
+        if changed := differences(loaded.files, seen):
+            _check(loaded, seen)
+            return _reload(context, noted, seen, ", ".join(changed))
+        # A webserver that was told of a broken file would lose its entities, which it still has.
+        return _runs_of_changes(context, loaded, noted if loaded.problems else _tell(context, noted, seen))
+
+    return dg.SensorDefinition(
+        name=SENSOR_NAME,
+        evaluation_fn=tick,
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=settings.sensor_interval(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Loads the definitions anew when a mapping or a driver changes, and materialises what changed.",
+    )
+
+
+def _first_note(loaded: Loaded) -> dg.SensorResult:
+    noted = Noted.of(loaded.versions, _now(), digest_of(loaded.files))
+    reason = f"took note of {len(loaded.versions)} entities; from now on, what is new or changes runs"
+    return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _reload(context: dg.SensorEvaluationContext, noted: Noted, files: Files, changed: str) -> dg.SensorResult:
+    if server := code_server(context):
+        reload_server(server, context.instance.code_server_reload_timeout)
+        return dg.SensorResult(
+            skip_reason=f"{changed}; the definitions are loaded anew; what changed runs with the next tick"
+        )
+    told = _tell(context, noted, files)
+    return dg.SensorResult(
+        skip_reason=f"{changed}; the daemon loads the definitions anew within a minute, then what changed runs",
+        cursor=told.to_cursor(),
+    )
+
+
+def _tell(context: dg.SensorEvaluationContext, noted: Noted, files: Files) -> Noted:
+    """Tells a webserver that loads the definitions by itself, once for each change of the files.
+
+    The daemon may have loaded them anew since the last tick, so this does not depend on whether they differ.
+    """
+    url, digest = settings.webserver_url(), digest_of(files)
+    if url is None or noted.told == digest or code_server(context):
+        return noted
+    tell_webserver(url, context)
+    context.log.info("The webserver was told that the files changed.")
+    return replace(noted, told=digest)
+
+
+def _settled(loaded: Loaded, files: Files) -> Files:
+    """The files when nobody is at them any more: what an editor, git or rsync has written half is not what is meant."""
+    for _ in range(_LONGEST_TO_SETTLE):
+        time.sleep(_SECONDS_TO_SETTLE)
+        before, files = files, look(loaded.projects_dir, files, loaded.scope)
+        if not differences(before, files):
+            break
+    return files
+
+
+def _check(loaded: Loaded, files: Files) -> None:
+    """Raises what ``custom-store validate`` finds, unless it was there already when the definitions were loaded.
+
+    A file that is a placeholder in the graph stays one; it must not keep the others from being loaded.
+    """
+    if has_mappings(loaded.files) and not has_mappings(files):
+        raise ReloadError(
+            f"no mapping file is left in {shown_path(loaded.projects_dir)}, so that the definitions stay as they are; "
+            "see to it that the folder is there, or, if all of them are to go, reload the code location by hand"
+        )
+    projects = load_projects(loaded.projects_dir, loaded.made_elsewhere, loaded.scope.project)
+    problems = {*projects.problems, *check_format_options(projects.mappings)}
+    if problems - {*loaded.problems, *check_format_options(loaded.mappings)}:
+        raise ConfigurationError(problems)
+
+
+def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted: Noted) -> dg.SensorResult:
+    current = Noted.of(loaded.versions, _now(), noted.told)
+    changed = noted.changed(loaded.versions)
+    if loaded.problems:
+        # The entities of a broken file are not in the graph; when it is mended, they are not new.
+        current = current.carrying(noted)
+    if current.hashes == noted.hashes:
+        if loaded.problems:
+            raise ConfigurationError(loaded.problems)
+        reason = f"nothing changed among {len(loaded.versions)} entities"
+        return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
+    by_partition, left_out = _by_partition(loaded.mappings, set(changed), datetime.now(UTC))
+    requests = [
+        dg.RunRequest(
+            run_key=noted.run_key({entity.target_key: loaded.versions[entity.target_key] for entity in run}, partition),
+            asset_selection=[dg.AssetKey(entity.target_key) for entity in run],
+            partition_key=partition or None,
+        )
+        for partition, entities in by_partition
+        for run in in_runs(entities, MOST_ENTITIES_OF_A_RUN)
+    ]
+    if not changed:
+        gone = len(noted.hashes - current.hashes)
+        who = "1 entity is" if gone == 1 else f"{gone} entities are"
+        left_out.append(f"{who} gone from the mappings; the history stays")
+    for request in requests:
+        names = ", ".join(key.path[-1] for key in request.asset_selection or ())
+        context.log.info(f"new or changed, and therefore running: {names}")
+    for reason in left_out:
+        context.log.info(reason)
+    for problem in loaded.problems:
+        context.log.warning(str(problem))
+    return dg.SensorResult(
+        run_requests=requests, skip_reason=None if requests else "; ".join(left_out), cursor=current.to_cursor()
+    )
+
+
+def _by_partition(
+    mappings: Sequence[LoadedMapping], changed: Set[AssetPath], now: datetime
+) -> tuple[list[tuple[str, list[Entity]]], list[str]]:
+    """The changed entities that run, by the partition to run (empty for none), and why the others do not run."""
+    batches: dict[tuple[str, str], list[Entity]] = {}
+    left_out = []
+    for mapping in mappings:
+        entities = [entity for entity in mapping.entities if entity.target_key in changed]
+        if not entities:
+            continue
+        partition, why_not = _partition(mapping, now) if mapping.config.auto_materialize else ("", _OPTED_OUT)
+        if why_not:
+            names = ", ".join(entity.target_name for entity in entities)
+            left_out.append(f"{mapping.project}/{mapping.name} changed ({names}), and does not run: {why_not}")
+            continue
+        # The entities of a run must have the same partitions, not only a key of the same name.
+        kind = f"{mapping.config.partitions!r} {mapping.config.timezone}" if partition else ""
+        batches.setdefault((kind, partition), []).extend(entities)
+    return [(partition, entities) for (_, partition), entities in batches.items()], left_out
+
+
+_OPTED_OUT = "auto_materialize is false"
+
+
+def _partition(mapping: LoadedMapping, now: datetime) -> tuple[str, str]:
+    """The partition to run, or empty if the mapping has none; and why nothing is to run, or empty."""
+    partitions = partitions_of(mapping)
+    if partitions is None:
+        return "", ""
+    if settings.changed_partitions() == "none":
+        return "", (
+            "it has partitions; materialise those that are to be loaded again, or set "
+            "CUSTOM_STORE_CHANGED_PARTITIONS=latest, which runs the latest one"
+        )
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return "", "its partitions are no times, so none is the latest; materialise those that are to be loaded again"
+    latest = scheduled_partitions(partitions, now)
+    return (latest[0], "") if latest else ("", "none of its partitions is over yet")
