@@ -18,12 +18,12 @@ import dagster as dg
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.loading import shown_path
 from custom_store_pipeline.engines.executors import executor_from_settings
-from custom_store_pipeline.engines.process_cache import kept
+from custom_store_pipeline.engines.process_cache import cached_in_process
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 from custom_store_pipeline.orchestration.assets import build_assets, build_io_managers
 from custom_store_pipeline.orchestration.config_sensor import Loaded, config_changes
 from custom_store_pipeline.projects.code_versions import code_versions
-from custom_store_pipeline.projects.files import Files, Scope, digest_of, in_scope, look
+from custom_store_pipeline.projects.files import Files, Scope, digest_of, in_scope, scan
 from custom_store_pipeline.projects.loading import load_projects
 
 # What a location of one project tells the server that its multiprocess steps are forked from: see preloaded.py.
@@ -60,7 +60,7 @@ def build_definitions(
     folder = projects_dir or settings.projects_dir()
     # Before they are loaded, so that what changes meanwhile is seen as a change, at worst twice; and all drivers, for
     # which of them these mappings use is not known yet.
-    return _build(folder, assets, project, look(folder))
+    return _build(folder, assets, project, scan(folder))
 
 
 def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | None, files: Files) -> dg.Definitions:
@@ -69,12 +69,12 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
     if "dagster_celery" in sys.modules:  # this may be a worker, whatever its environment says of the executor
         importlib.import_module("custom_store_pipeline.engines.celery_workers")
     keys = {key for asset in assets for key in asset.keys}
-    made_elsewhere = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}
-    projects = load_projects(folder, made_elsewhere, project)
+    external_keys = {(key.path[0], key.path[1], key.path[2]) for key in keys if len(key.path) == 3}
+    projects = load_projects(folder, external_keys, project)
     versions = code_versions(projects)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_BETA_IN_USE)
-        built = build_assets(projects, versions, made_elsewhere)
+        built = build_assets(projects, versions, external_keys)
     if not (projects.mappings or projects.broken_files or assets):
         _log.warning(
             "%s: no mapping file, so there is nothing to materialise; mapping files are "
@@ -85,7 +85,7 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
         _log.warning("%s", problem)
     scope = Scope(project, projects.borrowed(project))
     loaded = Loaded(
-        folder, scope, in_scope(files, folder, scope), built.mappings, versions, made_elsewhere, built.problems
+        folder, scope, in_scope(files, folder, scope), built.mappings, versions, external_keys, built.problems
     )
     return dg.Definitions(
         assets=[*built.assets, *assets],
@@ -107,7 +107,7 @@ def _check_project(folder: Path, project: str) -> None:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What Dagster loads; a function, so that importing this module reads no file."""
-    return kept_definitions()
+    return cached_definitions()
 
 
 def definitions_of(project: str) -> Callable[..., dg.Definitions]:
@@ -117,22 +117,22 @@ def definitions_of(project: str) -> Callable[..., dg.Definitions]:
 
     @dg.definitions
     def location() -> dg.Definitions:
-        return kept_definitions(project)
+        return cached_definitions(project)
 
     return location
 
 
-@kept
-def kept_definitions(project: str | None = None) -> dg.Definitions:
+@cached_in_process
+def cached_definitions(project: str | None = None) -> dg.Definitions:
     """The definitions of all projects or of one, as they were when this process first asked for them.
 
     `dagster asset materialize` asks for them six times, and those of 10,000 entities take seconds; and a run whose
-    steps share a process must end on the definitions that it began with. A reload is another process. Workers that
-    live on ask anew before each step (:mod:`.kept`), and then they are built again only if a file has changed.
+    steps share a process must end on the definitions that it began with. A reload is another process. Long-lived
+    workers clear the cache before each step (:mod:`.process_cache`), and build again only if a file has changed.
     """
     os.environ[PRELOADED_PROJECT] = project or ""
     folder = settings.projects_dir()
-    files = look(folder)
+    files = scan(folder)
     return _definitions_of(folder, project, _Seen(digest_of(files), files))
 
 

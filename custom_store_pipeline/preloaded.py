@@ -6,8 +6,8 @@ Importing it does work, which no other module's import does: Python's fork serve
 import contextlib
 import os
 
-from custom_store_pipeline.definitions import PRELOADED_PROJECT, kept_definitions
+from custom_store_pipeline.definitions import PRELOADED_PROJECT, cached_definitions
 
 # Whatever is wrong is shown by the steps, when they ask for the definitions themselves; it must not end the server.
 with contextlib.suppress(Exception):
-    kept_definitions(os.environ.get(PRELOADED_PROJECT) or None)
+    cached_definitions(os.environ.get(PRELOADED_PROJECT) or None)

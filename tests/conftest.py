@@ -20,7 +20,7 @@ from hypothesis import settings
 from custom_store_pipeline.definitions import build_definitions
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.static_check import digest_of, find_driver, read_sources
-from custom_store_pipeline.engines.process_cache import let_go
+from custom_store_pipeline.engines.process_cache import clear_caches
 from custom_store_pipeline.errors import DriverNotFoundError
 
 CHECKOUT = Path(__file__).parent.parent
@@ -186,7 +186,7 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectsFolder:
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.delenv("DAGSTER_HOME")
     monkeypatch.delenv("CUSTOM_STORE_PROJECTS_DIR", raising=False)
-    let_go()  # of the definitions of another test's folder
+    clear_caches()  # of the definitions of another test's folder
     return ProjectsFolder(tmp_path)
 
 

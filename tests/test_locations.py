@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline import locations
-from custom_store_pipeline.engines.process_cache import let_go
+from custom_store_pipeline.engines.process_cache import clear_caches
 from custom_store_pipeline.errors import ConfigurationError
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
 from custom_store_pipeline.projects.files import ALL_PROJECTS, Scope, differences, in_scope, look
@@ -51,7 +51,7 @@ def test_lineage_goes_from_one_location_to_another(two: ProjectsFolder) -> None:
 
 def test_a_broken_project_leaves_the_others_alone(two: ProjectsFolder) -> None:
     two.mapping("mappings: [", name="items")
-    let_go()
+    clear_caches()
 
     assert keys_made(locations.shop()) == {"shop/invalid/items"}
     assert keys_made(locations.reports()) == {"shop/copy/items"}

@@ -134,7 +134,7 @@ def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -
     The target is left as it is; so is the history in Dagster. ENTITY is as in `state show`.
     """
     _check_dagster_home()
-    from custom_store_pipeline.cli.state import forget_all, parts_and_reports
+    from custom_store_pipeline.cli.state import parts_and_reports, reset_all
 
     found = [(part, report) for part, report in parts_and_reports(_chosen(entities))]
     for partition in partitions:
@@ -149,7 +149,7 @@ def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -
     if not yes:
         click.confirm(f"\nForget {'these' if len(found) > 1 else 'this'}?", abort=True)
     try:
-        forget_all(part for part, _ in found)
+        reset_all(part for part, _ in found)
     except CustomStoreError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Forgotten: {len(found)}. The next run loads everything.")
@@ -188,10 +188,10 @@ def _chosen(names: Sequence[str]) -> list[Entity]:
 
 def _removed(name: str) -> Entity | None:
     """The entity of an asset key that Dagster remembers and no mapping has any more."""
-    from custom_store_pipeline.cli.state import is_remembered
+    from custom_store_pipeline.cli.state import is_known
 
     parts = name.split("/", 2)
-    if len(parts) < 3 or not is_remembered(key := (parts[0], parts[1], parts[2])):
+    if len(parts) < 3 or not is_known(key := (parts[0], parts[1], parts[2])):
         return None
     return Entity(key[2], key[2], (), key, key)
 

@@ -12,8 +12,8 @@ import dagster as dg
 
 from custom_store_pipeline.config.loading import AssetPath, Entity
 from custom_store_pipeline.errors import StateError
-from custom_store_pipeline.orchestration.state_store import recall
-from custom_store_pipeline.orchestration.step_state import forget_entity, parts_of, snapshot_folder
+from custom_store_pipeline.orchestration.state_store import load_state
+from custom_store_pipeline.orchestration.step_state import parts_of, reset_entity, snapshot_folder
 from custom_store_pipeline.state.serialization import encode, shown
 
 
@@ -89,13 +89,13 @@ def parts_and_reports(entities: Iterable[Entity]) -> list[tuple[Entity, StateRep
         return [(part, _report(instance, part)) for entity in entities for part in parts_of(instance, entity)]
 
 
-def is_remembered(key: AssetPath) -> bool:
+def is_known(key: AssetPath) -> bool:
     """Whether the instance of ``DAGSTER_HOME`` knows an asset of this key, be it in a mapping or not."""
     with dg.DagsterInstance.get() as instance:
         return instance.has_asset_key(dg.AssetKey(key))
 
 
-def forget_all(parts: Iterable[Entity]) -> None:
+def reset_all(parts: Iterable[Entity]) -> None:
     """Forgets what is remembered of entities or partitions of them, and removes their key snapshots.
 
     Raises:
@@ -103,12 +103,12 @@ def forget_all(parts: Iterable[Entity]) -> None:
     """
     with dg.DagsterInstance.get() as instance:
         for part in parts:
-            forget_entity(instance, part)
+            reset_entity(instance, part)
 
 
 def _report(instance: dg.DagsterInstance, part: Entity) -> StateReport | None:
     try:
-        found = recall(instance, part.target_key, part.partition_key)
+        found = load_state(instance, part.target_key, part.partition_key)
     except StateError as error:
         return StateReport(part, problem=str(error))
     remembered, folder = found.remembered, snapshot_folder(instance, part)

@@ -10,9 +10,9 @@ from typing import Any
 
 from celery.signals import task_prerun
 
-from custom_store_pipeline.engines.process_cache import let_go
+from custom_store_pipeline.engines.process_cache import clear_caches
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _before_each_step(**_: Any) -> None:
-    let_go()
+    clear_caches()

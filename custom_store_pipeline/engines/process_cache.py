@@ -17,14 +17,14 @@ _caches: list[functools._lru_cache_wrapper[Any]] = [
 ]
 
 
-def kept(function: Callable[..., T]) -> Callable[..., T]:
-    """Makes a function's results last as long as the process, or until :func:`let_go`."""
+def cached_in_process(function: Callable[..., T]) -> Callable[..., T]:
+    """Makes a function's results last as long as the process, or until :func:`clear_caches`."""
     cached = functools.cache(function)
     _caches.append(cached)
     return cached
 
 
-def let_go() -> None:
+def clear_caches() -> None:
     """Makes the next step that this process gets ask for everything again, its job and the definitions included.
 
     For workers of Dask and Celery, which live on when mappings and drivers are edited, before each step; not within a

@@ -41,19 +41,19 @@ class BuiltAssets:
     problems: list[Problem]
 
 
-def build_assets(projects: Projects, versions: Mapping[AssetPath, str], made_elsewhere: Set[AssetPath]) -> BuiltAssets:
+def build_assets(projects: Projects, versions: Mapping[AssetPath, str], external_keys: Set[AssetPath]) -> BuiltAssets:
     """Builds what Dagster shows of a projects folder.
 
     Args:
         projects: the projects folder.
         versions: the code version of each entity, see :func:`~.code_versions.code_versions`.
-        made_elsewhere: keys of hand-written assets, which mappings may read from.
+        external_keys: keys of hand-written assets, which mappings may read from.
 
     Returns:
         The steps of all mappings with their schedules, an external asset for each source entity that nothing in the
         graph makes, and a placeholder for each file that cannot be used.
     """
-    to_wait_for = versions.keys() | made_elsewhere
+    to_wait_for = versions.keys() | external_keys
     steps: list[dg.AssetsDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
     broken = list(projects.broken_files)
@@ -69,11 +69,11 @@ def build_assets(projects: Projects, versions: Mapping[AssetPath, str], made_els
         built.append(mapping)
         steps += of_mapping[0]
         schedules += of_mapping[1]
-    made = {key for step in steps for key in step.keys} | {dg.AssetKey(key) for key in made_elsewhere}
+    made = {key for step in steps for key in step.keys} | {dg.AssetKey(key) for key in external_keys}
     return BuiltAssets(
         [*steps, *build_sources(built, projects, made), *_placeholders(broken)],
         schedules,
-        source_sensors(built, made | {dg.AssetKey(key) for key in projects.made_by_others}),
+        source_sensors(built, made | {dg.AssetKey(key) for key in projects.keys_of_other_projects}),
         built,
         sorted({*projects.problems, *(problem for file in broken for problem in file.problems)}),
     )

@@ -81,7 +81,7 @@ def _or_none(ask: Callable[[], str], is_unreachable: type[Exception]) -> str | N
         return None
 
 
-def tell_webserver(url: str, context: dg.SensorEvaluationContext) -> None:
+def reload_webserver(url: str, context: dg.SensorEvaluationContext) -> None:
     """Has a webserver load a code location anew.
 
     Args:

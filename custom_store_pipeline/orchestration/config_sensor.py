@@ -14,10 +14,10 @@ import dagster as dg
 from custom_store_pipeline import settings
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, shown_path
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, ReloadError
-from custom_store_pipeline.orchestration.code_server import code_server, reload_server, tell_webserver
+from custom_store_pipeline.orchestration.code_server import code_server, reload_server, reload_webserver
 from custom_store_pipeline.orchestration.partitions import partitions_of, scheduled_partitions
-from custom_store_pipeline.orchestration.sensor_cursor import Noted, in_runs
-from custom_store_pipeline.projects.files import Files, Scope, differences, digest_of, has_mappings, look
+from custom_store_pipeline.orchestration.sensor_cursor import SensorCursor, in_runs
+from custom_store_pipeline.projects.files import Files, Scope, differences, digest_of, has_mappings, scan
 from custom_store_pipeline.projects.loading import check_format_options, load_projects
 
 SENSOR_NAME = "config_changes"
@@ -41,7 +41,7 @@ class Loaded:
         files: its files, as they were just before they were loaded.
         mappings: the mappings whose entities are in the graph.
         code_versions: the code version of each entity.
-        made_elsewhere: the keys of hand-written assets.
+        external_keys: the keys of hand-written assets.
         problems: what was wrong with the files.
     """
 
@@ -50,7 +50,7 @@ class Loaded:
     files: Files
     mappings: Sequence[LoadedMapping]
     code_versions: Mapping[AssetPath, str]
-    made_elsewhere: Set[AssetPath]
+    external_keys: Set[AssetPath]
     problems: Sequence[Problem]
 
     @cached_property
@@ -81,10 +81,10 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
 
     def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         nonlocal seen
-        noted = Noted.from_cursor(context.cursor) if context.cursor else None
+        noted = SensorCursor.from_cursor(context.cursor) if context.cursor else None
         if noted is None:
             return _first_note(loaded)
-        seen = look(loaded.projects_dir, seen, loaded.scope)
+        seen = scan(loaded.projects_dir, seen, loaded.scope)
         if differences(loaded.files, seen):
             seen = _settled(loaded, seen)
         if changed := differences(loaded.files, seen):
@@ -104,7 +104,7 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
 
 
 def _first_note(loaded: Loaded) -> dg.SensorResult:
-    noted = Noted.of(loaded.versions, _now(), digest_of(loaded.files))
+    noted = SensorCursor.of(loaded.versions, _now(), digest_of(loaded.files))
     reason = f"took note of {len(loaded.versions)} entities; from now on, what is new or changes runs"
     return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
 
@@ -113,7 +113,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _reload(context: dg.SensorEvaluationContext, noted: Noted, files: Files, changed: str) -> dg.SensorResult:
+def _reload(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Files, changed: str) -> dg.SensorResult:
     if server := code_server(context):
         reload_server(server, context.instance.code_server_reload_timeout)
         return dg.SensorResult(
@@ -126,7 +126,7 @@ def _reload(context: dg.SensorEvaluationContext, noted: Noted, files: Files, cha
     )
 
 
-def _tell(context: dg.SensorEvaluationContext, noted: Noted, files: Files) -> Noted:
+def _tell(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Files) -> SensorCursor:
     """Tells a webserver that loads the definitions by itself, once for each change of the files.
 
     The daemon may have loaded them anew since the last tick, so this does not depend on whether they differ.
@@ -134,7 +134,7 @@ def _tell(context: dg.SensorEvaluationContext, noted: Noted, files: Files) -> No
     url, digest = settings.webserver_url(), digest_of(files)
     if url is None or noted.told == digest or code_server(context):
         return noted
-    tell_webserver(url, context)
+    reload_webserver(url, context)
     context.log.info("The webserver was told that the files changed.")
     return replace(noted, told=digest)
 
@@ -143,7 +143,7 @@ def _settled(loaded: Loaded, files: Files) -> Files:
     """The files when nobody is at them any more: what an editor, git or rsync has written half is not what is meant."""
     for _ in range(_LONGEST_TO_SETTLE):
         time.sleep(_SECONDS_TO_SETTLE)
-        before, files = files, look(loaded.projects_dir, files, loaded.scope)
+        before, files = files, scan(loaded.projects_dir, files, loaded.scope)
         if not differences(before, files):
             break
     return files
@@ -159,14 +159,14 @@ def _check(loaded: Loaded, files: Files) -> None:
             f"no mapping file is left in {shown_path(loaded.projects_dir)}, so that the definitions stay as they are; "
             "see to it that the folder is there, or, if all of them are to go, reload the code location by hand"
         )
-    projects = load_projects(loaded.projects_dir, loaded.made_elsewhere, loaded.scope.project)
+    projects = load_projects(loaded.projects_dir, loaded.external_keys, loaded.scope.project)
     problems = {*projects.problems, *check_format_options(projects.mappings)}
     if problems - {*loaded.problems, *check_format_options(loaded.mappings)}:
         raise ConfigurationError(problems)
 
 
-def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted: Noted) -> dg.SensorResult:
-    current = Noted.of(loaded.versions, _now(), noted.told)
+def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted: SensorCursor) -> dg.SensorResult:
+    current = SensorCursor.of(loaded.versions, _now(), noted.told)
     changed = noted.changed(loaded.versions)
     if loaded.problems:
         # The entities of a broken file are not in the graph; when it is mended, they are not new.

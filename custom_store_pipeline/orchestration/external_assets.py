@@ -31,7 +31,7 @@ def build_sources(
         made: what something in the graph makes.
     """
     seen = set(made)
-    elsewhere = {dg.AssetKey(key) for key in projects.made_by_others}
+    elsewhere = {dg.AssetKey(key) for key in projects.keys_of_other_projects}
     wanted = _observed_sources(mappings, made | elsewhere)
     for mapping in mappings:
         entities = {dg.AssetKey(entity.source_key): entity for entity in mapping.entities}

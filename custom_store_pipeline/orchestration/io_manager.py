@@ -24,7 +24,7 @@ from custom_store_pipeline.errors import (
 from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.materialization_metadata import metadata_of
 from custom_store_pipeline.redaction import Redactor, redacted_output
-from custom_store_pipeline.transfer.entity import Watch, transfer_entity
+from custom_store_pipeline.transfer.entity import Progress, transfer_entity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ class CustomStoreIOManager(dg.IOManager):
                 pull=lambda _: opened(lambda: obj, DataFormat(), who, redactor),
                 push=push,
                 retries=NO_RETRIES,
-                watch=Watch(note=context.log.warning),
+                watch=Progress(note=context.log.warning),
             )
         if outcome.warning:
             context.log.warning(outcome.warning)

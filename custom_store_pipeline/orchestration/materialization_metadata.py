@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 
 from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.transfer.entity import Transferred
+from custom_store_pipeline.transfer.entity import TransferResult
 
 OURS = "custom_store/"
 
 
-def metadata_of(outcome: Transferred, redactor: Redactor, remembered: Mapping[str, Any]) -> dict[str, Any]:
+def metadata_of(outcome: TransferResult, redactor: Redactor, remembered: Mapping[str, Any]) -> dict[str, Any]:
     """What a materialisation shows: rows, columns, table, times, what is remembered, and the drivers' own values.
 
     A driver's value whose name is used here is kept under ``driver/``. Rates are rows per second.

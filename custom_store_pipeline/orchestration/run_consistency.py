@@ -41,7 +41,7 @@ def step_versions(steps: Sequence[Sequence[str]]) -> list[StepVersion]:
     return [StepVersion(hashes, number) for number in range(len(hashes))]
 
 
-def hold_version(context: dg.AssetExecutionContext, mapping: LoadedMapping, version: StepVersion) -> None:
+def check_run_version(context: dg.AssetExecutionContext, mapping: LoadedMapping, version: StepVersion) -> None:
     """Notes in the run's log which version of a mapping a step has, and compares it with the first one noted there.
 
     With executors that run each step in a process of its own, each step loads the definitions from disk, so an edit in

@@ -23,7 +23,7 @@ _HALF = 3
 
 
 @dataclass(frozen=True)
-class Noted:
+class SensorCursor:
     """What the sensor has taken note of: its cursor.
 
     Attributes:
@@ -37,11 +37,11 @@ class Noted:
     told: str = ""
 
     @classmethod
-    def of(cls, versions: Mapping[AssetPath, str], when: str, told: str = "") -> Noted:
+    def of(cls, versions: Mapping[AssetPath, str], when: str, told: str = "") -> SensorCursor:
         """Takes note of entities, by their asset keys, and their code versions."""
         return cls(frozenset(_hash(key, version) for key, version in versions.items()), when, told)
 
-    def carrying(self, before: Noted) -> Noted:
+    def carrying(self, before: SensorCursor) -> SensorCursor:
         """This, with the entities that were noted before and are not in it."""
         known = {hash_ >> 8 * _HALF for hash_ in self.hashes}
         return replace(self, hashes=self.hashes | {found for found in before.hashes if found >> 8 * _HALF not in known})
@@ -64,7 +64,7 @@ class Noted:
         return json.dumps({**noted, "hashes": _packed(self.hashes)})
 
     @classmethod
-    def from_cursor(cls, cursor: str) -> Noted | None:
+    def from_cursor(cls, cursor: str) -> SensorCursor | None:
         """What :meth:`to_cursor` was called on; None if another version of this package wrote it.
 
         Raises:

@@ -15,8 +15,8 @@ from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.dagster_internals import AssetExecutionType
 from custom_store_pipeline.orchestration.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.orchestration.step_outcomes import Deed, each_done, step_failure
-from custom_store_pipeline.transfer.batch import FailedEntity
-from custom_store_pipeline.transfer.entity import Watch
+from custom_store_pipeline.transfer.batch import TransferFailure
+from custom_store_pipeline.transfer.entity import Progress
 
 SENSOR_NAME = "source_changes"
 
@@ -84,11 +84,11 @@ def build_observation(
         run = RunValues(context.run.run_id, context.run.run_id)
         entities = [entity for entity, spec in specs if spec.key in context.selected_asset_keys]
 
-        def observe(entity: Entity, watch: Watch) -> _Observed:
+        def observe(entity: Entity, watch: Progress) -> _Observed:
             watch.phase = "asking for the fingerprint"
             return _Observed(entity, source.fingerprint(mapping, entity, run, redactor))
 
-        failed: list[FailedEntity] = []
+        failed: list[TransferFailure] = []
         for observed in each_done(mapping, entities, observe, context.log, redactor, failed):
             yield _result(observed)
         if failed:

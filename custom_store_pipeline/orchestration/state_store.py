@@ -14,7 +14,7 @@ import dagster as dg
 from custom_store_pipeline.config.loading import AssetPath
 from custom_store_pipeline.state.pushes import PushRecord
 from custom_store_pipeline.state.run_context import Outcome
-from custom_store_pipeline.state.starting_point import Recalled, StoredState, starting_point
+from custom_store_pipeline.state.starting_point import LoadedState, StoredState, starting_point
 
 STATE = "custom_store/state"
 _FORGOTTEN = "custom_store/state_forgotten"
@@ -23,9 +23,9 @@ _PAGE = 100
 _CLOCKS_DIFFER = 86_400.0
 
 
-def recall(
+def load_state(
     instance: dg.DagsterInstance, key: AssetPath, partition: str | None, failed: Sequence[PushRecord] = ()
-) -> Recalled:
+) -> LoadedState:
     """What is remembered of an entity or a partition of it.
 
     Materialisations that carry no state (reported in the UI, say) are looked past.
@@ -55,7 +55,7 @@ def last_wipe(instance: dg.DagsterInstance, key: AssetPath) -> float:
     return (details.last_wipe_timestamp if details else None) or 0
 
 
-def forget(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) -> None:
+def reset_state(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) -> None:
     """Makes the next run start from nothing. The asset's history stays; an observation in it says what happened."""
     instance.report_runless_asset_event(
         dg.AssetObservation(

@@ -18,11 +18,11 @@ from custom_store_pipeline.orchestration.io_manager import CustomStoreIOManager,
 from custom_store_pipeline.orchestration.materialization_metadata import metadata_of
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of
 from custom_store_pipeline.orchestration.run_config import StepConfig
-from custom_store_pipeline.orchestration.run_consistency import StepVersion, hold_version
+from custom_store_pipeline.orchestration.run_consistency import StepVersion, check_run_version
 from custom_store_pipeline.orchestration.step_outcomes import Deed, each_done, step_failure
-from custom_store_pipeline.orchestration.step_state import StepMemory
-from custom_store_pipeline.transfer.batch import FailedEntity
-from custom_store_pipeline.transfer.entity import Transferred, Watch, transfer_entity
+from custom_store_pipeline.orchestration.step_state import StepState
+from custom_store_pipeline.transfer.batch import TransferFailure
+from custom_store_pipeline.transfer.entity import Progress, TransferResult, transfer_entity
 
 # Many partitions in one run: each of them still has a driver call, a state and a materialisation of its own, and none
 # pays for the start of a process.
@@ -70,7 +70,7 @@ def build_step(
         pool=mapping.config.pool,
     )
     def step(context: dg.AssetExecutionContext, config: StepConfig) -> Iterator[dg.MaterializeResult[Any]]:
-        hold_version(context, mapping, version)
+        check_run_version(context, mapping, version)
         source: CustomStoreIOManager = getattr(context.resources, source_key)
         target: CustomStoreIOManager = getattr(context.resources, target_key)
         selected = context.op_execution_context.selected_output_names
@@ -111,12 +111,12 @@ def _materialize(
     """
     mapping = config.applied_to(mapping)
     redactor = redactor_of(mapping)
-    memory = StepMemory(context.instance, mapping, context.run.run_id, redactor, warn=context.log.warning)
+    state = StepState(context.instance, mapping, context.run.run_id, redactor, warn=context.log.warning)
 
     is_incremental = mapping.config.load_type == "incremental"
 
-    def transfer(entity: Entity, watch: Watch) -> Transferred:
-        run = memory.recall(entity, watch.note)
+    def transfer(entity: Entity, watch: Progress) -> TransferResult:
+        run = state.load(entity, watch.note)
         pull_keys = None
         if mapping.config.delete_type == "keys" and (is_incremental or source.can_pull_keys(redactor)):
             pull_keys = partial(source.pull_keys, mapping, entity, run, redactor)
@@ -125,7 +125,7 @@ def _materialize(
         def pull(entity: Entity) -> Iterator[PulledData]:
             with (
                 source.pull(mapping, entity, run, redactor) as pulled,
-                memory.recorded(entity, pulled, pull_keys, watch) as recorded,
+                state.recorded(entity, pulled, pull_keys, watch) as recorded,
             ):
                 yield recorded
 
@@ -137,30 +137,30 @@ def _materialize(
             watch=watch,
             read_ahead=mapping.config.concurrency > 1,
         )
-        memory.conclude(entity)
+        state.conclude(entity)
         return outcome
 
     import pandas  # noqa: F401  # or its import would count against the timeout of the first entities
 
-    failed: list[FailedEntity] = []
+    failed: list[TransferFailure] = []
     arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
     expected = Counter(entity.target_key for entity in entities)
     with contextlib.ExitStack() as at_the_end:
-        at_the_end.callback(memory.mark_orphans)
+        at_the_end.callback(state.mark_orphans)
         for outcome in each_done(mapping, entities, transfer, context.log, redactor, failed):
             entity = outcome.entity
             if outcome.warning:
                 context.log.warning(f"{entity.label}: {outcome.warning}")
             parts = arrived.setdefault(entity.target_key, {})
-            parts[entity] = metadata_of(outcome, redactor, {**memory.metadata(entity), **config.metadata()})
+            parts[entity] = metadata_of(outcome, redactor, {**state.metadata(entity), **config.metadata()})
             if len(parts) == expected[entity.target_key]:
                 yield _result(context, parts)
                 for part in arrived.pop(entity.target_key):
-                    memory.clean_up(part)
+                    state.clean_up(part)
     for parts in arrived.values():
         for part, metadata in parts.items():
             context.log_event(_materialization(part, metadata))
-            memory.clean_up(part)
+            state.clean_up(part)
     if failed:
         raise step_failure(failed, len(entities), _MATERIALIZE)
 

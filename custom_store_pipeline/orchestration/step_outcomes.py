@@ -11,8 +11,8 @@ import dagster as dg
 from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Partition
 from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.redaction import Redactor, redacted_output
-from custom_store_pipeline.transfer.batch import Done, FailedEntity, Note, transfer_batch
-from custom_store_pipeline.transfer.entity import Watch
+from custom_store_pipeline.transfer.batch import Done, Note, TransferFailure, transfer_batch
+from custom_store_pipeline.transfer.entity import Progress
 
 Item = TypeVar("Item")
 
@@ -41,10 +41,10 @@ def in_batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 def each_done(
     mapping: LoadedMapping,
     entities: Iterable[Entity],
-    work: Callable[[Entity, Watch], Done],
+    work: Callable[[Entity, Progress], Done],
     log: dg.DagsterLogManager,
     redactor: Redactor,
-    failed: list[FailedEntity],
+    failed: list[TransferFailure],
 ) -> Iterator[Done]:
     """Does something with each entity of a step, as many at a time as the mapping says, and yields what was done.
 
@@ -66,16 +66,16 @@ def each_done(
         ):
             if isinstance(outcome, Note):
                 (log.warning if outcome.is_warning else log.info)(outcome.text)
-            elif isinstance(outcome, FailedEntity):
+            elif isinstance(outcome, TransferFailure):
                 failed.append(outcome)
-                if outcome.left_behind:
+                if outcome.is_orphaned:
                     redact_until_the_end()
                 log.error(f"{outcome.entity.label}: {outcome.reason}\n{outcome.driver_traceback}".rstrip())
             else:
                 yield outcome
 
 
-def step_failure(failed: Sequence[FailedEntity], total: int, deed: Deed) -> dg.Failure:
+def step_failure(failed: Sequence[TransferFailure], total: int, deed: Deed) -> dg.Failure:
     """A Failure whose cause lists the reasons: Dagster prints a cause last, so they are the run's last lines."""
     headline = f"{len(failed)} of {total} entities failed"
     failure = dg.Failure(f"{headline}: {', '.join(outcome.entity.label for outcome in failed)}", allow_retries=False)
@@ -87,7 +87,7 @@ def step_failure(failed: Sequence[FailedEntity], total: int, deed: Deed) -> dg.F
     return failure
 
 
-def _selections(failed: Sequence[FailedEntity], deed: Deed) -> str:
+def _selections(failed: Sequence[TransferFailure], deed: Deed) -> str:
     """What selects the failed entities: options of Dagster's command, once for each time that it has to be given."""
     by_partition: dict[Partition | None, dict[str, None]] = {}
     for outcome in failed:

@@ -18,20 +18,27 @@ from custom_store_pipeline.data.pulled import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues
 from custom_store_pipeline.errors import StateStorageError
 from custom_store_pipeline.orchestration.dagster_internals import is_temporary_home
-from custom_store_pipeline.orchestration.state_store import STATE, forget, is_stored, last_wipe, outcome_of, recall
+from custom_store_pipeline.orchestration.state_store import (
+    STATE,
+    is_stored,
+    last_wipe,
+    load_state,
+    outcome_of,
+    reset_state,
+)
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
-from custom_store_pipeline.state.entity_state import Remembered
+from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.lookback import look_back
 from custom_store_pipeline.state.pushes import EarlierPushes, PushRecord
 from custom_store_pipeline.state.recording import PullKeys, Recording
-from custom_store_pipeline.state.run_context import Surroundings
+from custom_store_pipeline.state.run_context import RunContext
 from custom_store_pipeline.state.serialization import shown
-from custom_store_pipeline.state.starting_point import LoadStart, Recalled, load_start
-from custom_store_pipeline.transfer.entity import Watch
+from custom_store_pipeline.state.starting_point import LoadedState, LoadStart, load_start
+from custom_store_pipeline.transfer.entity import Progress
 
 
-def needs_memory(config: MappingConfig) -> bool:
+def needs_state(config: MappingConfig) -> bool:
     """Whether anything is remembered of a mapping's entities. Those that need nothing cost nothing."""
     return bool(config.load_type == "incremental" or config.delete_type == "keys" or config.from_.offset.offset_columns)
 
@@ -66,13 +73,13 @@ def parts_of(instance: dg.DagsterInstance, entity: Entity) -> list[Entity]:
     return [entity, *(replace(entity, partition=Partition(key)) for key in partitions)]
 
 
-def forget_entity(instance: dg.DagsterInstance, entity: Entity) -> None:
+def reset_entity(instance: dg.DagsterInstance, entity: Entity) -> None:
     """Makes the next run of an entity, or of one partition of it, start from nothing, and removes its key snapshots.
 
     Raises:
         StateStorageError: the snapshots cannot be removed; what is remembered has been forgotten by then.
     """
-    forget(instance, entity.target_key, entity.partition_key)
+    reset_state(instance, entity.target_key, entity.partition_key)
     if folder := snapshot_folder(instance, entity):
         pushes = earlier_pushes(instance, entity, folder)
         names = [name for kind in (SNAPSHOT, PUSH, ORPHAN) for name in folder.names(kind)]
@@ -90,7 +97,7 @@ def earlier_pushes(
     )
 
 
-class StepMemory:
+class StepState:
     """What the entities of one step remember. Its methods, but for the constructor, may be called in any thread."""
 
     def __init__(
@@ -115,18 +122,18 @@ class StepMemory:
         self._run_id = run_id
         self._redactor = redactor
         self._warn = warn
-        self._is_needed = needs_memory(mapping.config)
-        self._recalled: dict[Entity, Recalled] = {}
+        self._is_needed = needs_state(mapping.config)
+        self._recalled: dict[Entity, LoadedState] = {}
         self._covered: dict[Entity, list[str]] = {}
         self._recordings: dict[Entity, Recording] = {}
-        self._remembered: dict[Entity, Remembered] = {}
+        self._remembered: dict[Entity, EntityState] = {}
         if self._is_needed and is_temporary(instance):
             warn(
                 "DAGSTER_HOME is not set, so what this mapping remembers (watermarks, key snapshots) is lost when the "
                 "process ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"
             )
 
-    def recall(self, entity: Entity, note: Callable[[str], None]) -> RunValues:
+    def load(self, entity: Entity, note: Callable[[str], None]) -> RunValues:
         """What the run adds to the config of an entity's drivers.
 
         Raises:
@@ -152,7 +159,7 @@ class StepMemory:
 
     @contextlib.contextmanager
     def recorded(
-        self, entity: Entity, pulled: PulledData, pull_keys: PullKeys | None, watch: Watch
+        self, entity: Entity, pulled: PulledData, pull_keys: PullKeys | None, watch: Progress
     ) -> Iterator[PulledData]:
         """What is to be pushed of what was pulled; see :meth:`~custom_store_pipeline.state.recording.Recording.of`."""
         if not self._is_needed:
@@ -169,7 +176,7 @@ class StepMemory:
         found = self._recalled[entity]
         if found.remembered is not None and not is_stored(self._instance, entity.target_key, found.position):
             # What it pushed beyond that state would otherwise hide what was taken back. A wipe later than this is seen
-            # by the next run (Remembered.wiped_at); the deletion of a run in this very moment is not.
+            # by the next run (EntityState.wiped_at); the deletion of a run in this very moment is not.
             self._warn(
                 f"{entity.label}: the state that this run began from was taken back while it was at work (its run was "
                 "deleted, or the asset was wiped), so nothing is remembered of this run; the next one sends its rows "
@@ -207,10 +214,10 @@ class StepMemory:
         if (recording := self._recordings.get(entity)) and entity in self._remembered:
             recording.clean_up(lambda text: self._warn(f"{entity.label}: {text}"))
 
-    def _checked(self, entity: Entity, note: Callable[[str], None]) -> Recalled:
+    def _checked(self, entity: Entity, note: Callable[[str], None]) -> LoadedState:
         """What is remembered, if it is of the same source."""
         failed, self._covered[entity] = self._ended_pushes(entity)
-        found = recall(self._instance, entity.target_key, entity.partition_key, failed)
+        found = load_state(self._instance, entity.target_key, entity.partition_key, failed)
         if found.repeats:
             note(f"the push of run {found.repeats} failed or came late, so this run starts where that one started")
         elif found.overlapped:
@@ -223,10 +230,10 @@ class StepMemory:
             note(f"what is remembered is of another source ({before.source}), so this run starts anew with {source}")
         return found
 
-    def _recording(self, entity: Entity, watch: Watch) -> Recording:
+    def _recording(self, entity: Entity, watch: Progress) -> Recording:
         folder, start = snapshot_folder(self._instance, entity), self._start(entity)
         pushes = folder and earlier_pushes(self._instance, entity, folder, self._run_id)
-        run = Surroundings(
+        run = RunContext(
             self._run_id,
             "/".join(entity.target_key),
             pushes.outcome_of if pushes else lambda _: "ended",
@@ -241,9 +248,9 @@ class StepMemory:
         return earlier_pushes(self._instance, entity, folder, self._run_id).ended() if folder else ([], [])
 
     def _start(self, entity: Entity) -> LoadStart:
-        recalled = self._recalled.get(entity, Recalled())
+        recalled = self._recalled.get(entity, LoadedState())
         return load_start(recalled, self._config, "/".join(entity.source_key), self._run_id)
 
 
-def _shown(remembered: Remembered) -> dict[str, str | None]:
+def _shown(remembered: EntityState) -> dict[str, str | None]:
     return {column: None if value is None else shown(value) for column, value in remembered.watermarks.items()}

@@ -55,7 +55,7 @@ class Scope:
 ALL_PROJECTS = Scope()
 
 
-def look(projects_dir: Path, before: Files | None = None, scope: Scope = ALL_PROJECTS) -> dict[Path, FileState]:
+def scan(projects_dir: Path, before: Files | None = None, scope: Scope = ALL_PROJECTS) -> dict[Path, FileState]:
     """The state of every mapping file, driver and helper module of a projects folder.
 
     Args:
@@ -73,7 +73,7 @@ def look(projects_dir: Path, before: Files | None = None, scope: Scope = ALL_PRO
 
 
 def in_scope(files: Files, projects_dir: Path, scope: Scope) -> dict[Path, FileState]:
-    """Those of the files that :func:`look` would look at within a scope."""
+    """Those of the files that :func:`scan` would look at within a scope."""
     return {path: state for path, state in files.items() if scope.holds(path.relative_to(projects_dir))}
 
 

@@ -44,8 +44,8 @@ class Projects:
             only running them fails, and fails with this reason.
         drivers: the drivers that the mappings name, by project and file name; those that cannot be found are not among
             them. Read once, so that all that is made of this projects folder agrees on their versions.
-        made_by_others: where only one project was read, the entities that mappings of the others make; read only if a
-            mapping has ``on_source_change``, because nothing else depends on them.
+        keys_of_other_projects: where only one project was read, the entities that mappings of the others write; read
+            only if a mapping has ``on_source_change``, because nothing else depends on them.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Projects:
     broken_files: tuple[BrokenFile, ...]
     driver_problems: tuple[Problem, ...]
     drivers: Mapping[tuple[str, str], FoundDriver]
-    made_by_others: Set[AssetPath]
+    keys_of_other_projects: Set[AssetPath]
 
     def driver(self, mapping: LoadedMapping, side: Side) -> DriverSource | None:
         """The driver file of one side of a mapping; None if it is not there."""
@@ -80,12 +80,12 @@ class Projects:
         return sorted({problem for file in self.broken_files for problem in file.problems} | set(self.driver_problems))
 
 
-def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset(), project: str | None = None) -> Projects:
+def load_projects(folder: Path, external_keys: Set[AssetPath] = frozenset(), project: str | None = None) -> Projects:
     """Reads all mapping files of a projects folder and checks them, and their drivers' source, without importing any.
 
     Args:
         folder: the projects folder.
-        made_elsewhere: the keys of hand-written assets, which mappings may read from.
+        external_keys: the keys of hand-written assets, which mappings may read from.
         project: the project whose mappings are read, or None for all projects.
 
     Returns:
@@ -106,8 +106,8 @@ def load_projects(folder: Path, made_elsewhere: Set[AssetPath] = frozenset(), pr
     everything = [mapping for file in files for mapping in file.mappings]
     others: Set[AssetPath] = frozenset()
     if project is not None and any(mapping.config.on_source_change for mapping in everything):
-        others = _made_by_others(folder, project)
-    drivers = _check_drivers(folder, everything, made_elsewhere | others)
+        others = _keys_of_other_projects(folder, project)
+    drivers = _check_drivers(folder, everything, external_keys | others)
     found = _found_drivers(folder, mappings)
     return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), found, others)
 
@@ -125,7 +125,7 @@ def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
             yield mapping.problem(("from", "data_format", name), message, at_key=True)
 
 
-def _made_by_others(folder: Path, project: str) -> Set[AssetPath]:
+def _keys_of_other_projects(folder: Path, project: str) -> Set[AssetPath]:
     files = (file for file in load_mapping_files(folder) if file.project != project)
     return {entity.target_key for file in files for mapping in file.mappings for entity in mapping.entities}
 
@@ -143,11 +143,9 @@ def _found_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tupl
     return found
 
 
-def _check_drivers(
-    folder: Path, mappings: Sequence[LoadedMapping], made_elsewhere: Set[AssetPath]
-) -> Iterator[Problem]:
+def _check_drivers(folder: Path, mappings: Sequence[LoadedMapping], external_keys: Set[AssetPath]) -> Iterator[Problem]:
     known: dict[tuple[str, str, tuple[str, ...]], str] = {}
-    made = {entity.target_key for mapping in mappings for entity in mapping.entities} | made_elsewhere
+    made = {entity.target_key for mapping in mappings for entity in mapping.entities} | external_keys
     for mapping in mappings:
         for side in SIDES:
             store = mapping.store(side)

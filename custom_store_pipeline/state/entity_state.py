@@ -41,7 +41,7 @@ class SnapshotRecord:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class EntityState:
     """What is remembered of an entity.
 
     Attributes:
@@ -75,7 +75,7 @@ class Remembered:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Remembered:
+    def from_json(cls, stored: Mapping[str, Any]) -> EntityState:
         """What :meth:`to_json` was called on.
 
         Raises:

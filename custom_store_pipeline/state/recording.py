@@ -32,9 +32,9 @@ from custom_store_pipeline.errors import StateStorageError, UnusableDataError
 from custom_store_pipeline.state.deletions.key_comparison import ComparisonRules, KeyComparison
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, file_name
 from custom_store_pipeline.state.deletions.spool import Spool
-from custom_store_pipeline.state.entity_state import Remembered
+from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.pushes import PushRecord
-from custom_store_pipeline.state.run_context import Surroundings
+from custom_store_pipeline.state.run_context import RunContext
 from custom_store_pipeline.state.serialization import UnknownTypeError, decode, encode
 from custom_store_pipeline.state.watermarks import Watermarks
 
@@ -63,9 +63,9 @@ class Recording:
         self,
         entity: Entity,
         config: MappingConfig,
-        before: Remembered,
+        before: EntityState,
         folder: SnapshotFolder | None,
-        run: Surroundings,
+        run: RunContext,
         push: PushRecord,
         covered: Sequence[str] = (),
     ) -> None:
@@ -118,7 +118,7 @@ class Recording:
                     pulled = self._compared(pulled, pull_keys, until_pushed)
             yield self._watched(replace(pulled, deletes=self._marked(pulled.deletes)))
 
-    def remembered(self) -> Remembered:
+    def remembered(self) -> EntityState:
         """What to remember now that the push has succeeded."""
         attempt = self._attempt
         watermarks = attempt.watermarks.after()

@@ -14,7 +14,7 @@ Outcome = Literal["running", "ended", "pushed", "wiped"]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunContext:
     """The run in which an entity is recorded.
 
     Attributes:

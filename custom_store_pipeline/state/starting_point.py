@@ -14,7 +14,7 @@ from typing import Any
 
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.errors import StateError
-from custom_store_pipeline.state.entity_state import Remembered
+from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.pushes import PushRecord
 
 
@@ -23,7 +23,7 @@ class StoredState:
     """State in a materialisation, as it was stored.
 
     Attributes:
-        content: the JSON of :meth:`~custom_store_pipeline.state.entity_state.Remembered.to_json`.
+        content: the JSON of :meth:`~custom_store_pipeline.state.entity_state.EntityState.to_json`.
         position: where it is in Dagster's event log.
         run_id: the run that pushed.
         when: when it was stored, in UTC.
@@ -45,21 +45,21 @@ class StoredState:
         seen = self.content.get("wiped_at") if isinstance(self.content, dict) else None
         return seen is not None and seen != last_wipe
 
-    def decoded(self) -> Remembered:
+    def decoded(self) -> EntityState:
         """The state.
 
         Raises:
             StateError: it cannot be read, or another version of this package wrote it.
         """
         try:
-            return Remembered.from_json(self.content)
+            return EntityState.from_json(self.content)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             problem = f"what is remembered cannot be read ({type(error).__name__}: {error})"
         raise StateError(f"{problem}; forget it: custom-store state reset ENTITY")
 
 
 @dataclass(frozen=True)
-class Recalled:
+class LoadedState:
     """What was found.
 
     Attributes:
@@ -75,7 +75,7 @@ class Recalled:
         unrecorded: such a push may have left rows whose keys no snapshot tells of.
     """
 
-    remembered: Remembered | None = None
+    remembered: EntityState | None = None
     position: int = 0
     starts_from: int = 0
     run_id: str = ""
@@ -91,7 +91,7 @@ def starting_point(
     forgotten_at: Callable[[int], int],
     last_wipe: float,
     failed: Sequence[PushRecord] = (),
-) -> Recalled:
+) -> LoadedState:
     """What the next run starts from.
 
     Args:
@@ -111,8 +111,8 @@ def starting_point(
     forgotten = forgotten_at(since)
     if latest is None or forgotten or latest.met_a_wipe(last_wipe):
         position = max(forgotten, latest.position if latest else 0)
-        return Recalled(position=position, starts_from=position, wiped_at=last_wipe, unrecorded=unrecorded)
-    found = Recalled(
+        return LoadedState(position=position, starts_from=position, wiped_at=last_wipe, unrecorded=unrecorded)
+    found = LoadedState(
         latest.decoded(),
         latest.position,
         latest.position,
@@ -128,12 +128,12 @@ def starting_point(
     return _before_failed_pushes(found, failed, forgotten_since=forgotten_since)
 
 
-def _before_overlap(found: Recalled, since: int, earlier_states: Iterator[StoredState]) -> Recalled:
+def _before_overlap(found: LoadedState, since: int, earlier_states: Iterator[StoredState]) -> LoadedState:
     """Runs that began before the latest one had pushed, and that pushed before it was stored.
 
     Which of them wrote a row last cannot be known, so the next run takes up where the earliest of them did.
     """
-    began, overlapped, before = since, False, Remembered()
+    began, overlapped, before = since, False, EntityState()
     for earlier in earlier_states:
         if earlier.position <= began:
             before = earlier.decoded() if earlier.position == began else before
@@ -146,13 +146,13 @@ def _before_overlap(found: Recalled, since: int, earlier_states: Iterator[Stored
     return replace(found, remembered=remembered, starts_from=began, overlapped=True)
 
 
-def _before_failed_pushes(found: Recalled, failed: Sequence[PushRecord], *, forgotten_since: bool) -> Recalled:
+def _before_failed_pushes(found: LoadedState, failed: Sequence[PushRecord], *, forgotten_since: bool) -> LoadedState:
     """The next run starts where the earliest of the pushes started, or lower.
 
     A later state may have lower watermarks (a full load of an older source, a load after a wipe), so it is each
     column's lowest that counts. Of the driver's own state it cannot be told which is the lower one.
     """
-    remembered, earliest = found.remembered or Remembered(), min(failed, key=lambda push: push.position)
+    remembered, earliest = found.remembered or EntityState(), min(failed, key=lambda push: push.position)
     watermarks: Mapping[str, Any] = remembered.watermarks
     for push in failed:
         watermarks = _lowest(watermarks, push.watermarks)
@@ -186,11 +186,11 @@ class LoadStart:
         push: what its push leaves for other runs.
     """
 
-    before: Remembered
+    before: EntityState
     push: PushRecord
 
 
-def load_start(recalled: Recalled, config: MappingConfig, source: str, run_id: str) -> LoadStart:
+def load_start(recalled: LoadedState, config: MappingConfig, source: str, run_id: str) -> LoadStart:
     """What one load of an entity starts from.
 
     Args:
@@ -199,12 +199,12 @@ def load_start(recalled: Recalled, config: MappingConfig, source: str, run_id: s
         source: the asset key of its source, its parts joined by ``/``.
         run_id: the run.
     """
-    before = recalled.remembered or Remembered()
+    before = recalled.remembered or EntityState()
     if before.source != source:
         # Watermarks of another source mean nothing here; what the target has from it is still there to be deleted.
-        before = Remembered(snapshot=before.snapshot)
+        before = EntityState(snapshot=before.snapshot)
     if config.first_load:
-        before = Remembered()
+        before = EntityState()
     snapshot = replace(before.snapshot, unrecorded=before.snapshot.unrecorded or recalled.unrecorded)
     before = replace(before, snapshot=snapshot, begun_after=recalled.position, wiped_at=recalled.wiped_at)
     with_keys = config.delete_type == "keys"

@@ -14,26 +14,26 @@ from typing import Protocol, TypeVar
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.drivers.tracebacks import reason_of, traceback_of
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, DriverImportError, EntityTimeoutError
-from custom_store_pipeline.transfer.entity import Watch
+from custom_store_pipeline.transfer.entity import Progress
 
 SECONDS_BETWEEN_PROGRESS = 5.0
 
 
 @dataclass(frozen=True)
-class FailedEntity:
+class TransferFailure:
     """An entity that did not arrive.
 
     Attributes:
         entity: the entity.
         reason: why, in one line.
         driver_traceback: the driver's own traceback, redacted; empty if the driver did not raise.
-        left_behind: whether the driver is still at work in its thread.
+        is_orphaned: whether the driver is still at work in its thread.
     """
 
     entity: Entity
     reason: str
     driver_traceback: str
-    left_behind: bool = False
+    is_orphaned: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Note:
 @dataclass
 class _Running:
     entity: Entity
-    watch: Watch
+    watch: Progress
     begun: float
     deadline: float
 
 
 class OfEntity(Protocol):
-    """What became of an entity: :class:`~.entity.Transferred`, say."""
+    """What became of an entity: :class:`~.entity.TransferResult`, say."""
 
     @property
     def entity(self) -> Entity:
@@ -65,13 +65,13 @@ Done = TypeVar("Done", bound=OfEntity)
 
 def transfer_batch(
     entities: Iterable[Entity],
-    transfer: Callable[[Entity, Watch], Done],
+    transfer: Callable[[Entity, Progress], Done],
     *,
     concurrency: int,
     timeout: float | None,
     redact: Callable[[str], str],
     seconds_between_progress: float = SECONDS_BETWEEN_PROGRESS,
-) -> Iterator[Done | FailedEntity | Note]:
+) -> Iterator[Done | TransferFailure | Note]:
     """Transfers entities (or does something else with each), some at a time, and yields each outcome as it comes.
 
     An entity that fails stops no other.
@@ -88,11 +88,11 @@ def transfer_batch(
         seconds_between_progress: how often entities that are still on their way are reported.
 
     Yields:
-        What ``transfer`` returned, or :class:`FailedEntity`, for each entity, and :class:`Note` in between.
+        What ``transfer`` returned, or :class:`TransferFailure`, for each entity, and :class:`Note` in between.
     """
     waiting = deque(entities)
     running: dict[Entity, _Running] = {}
-    messages: queue.SimpleQueue[Done | FailedEntity | Note] = queue.SimpleQueue()
+    messages: queue.SimpleQueue[Done | TransferFailure | Note] = queue.SimpleQueue()
     next_progress = time.monotonic() + seconds_between_progress
     try:
         while waiting or running:
@@ -123,12 +123,12 @@ def transfer_batch(
 
 def _start(
     entity: Entity,
-    transfer: Callable[[Entity, Watch], Done],
+    transfer: Callable[[Entity, Progress], Done],
     timeout: float | None,
-    messages: queue.SimpleQueue[Done | FailedEntity | Note],
+    messages: queue.SimpleQueue[Done | TransferFailure | Note],
     redact: Callable[[str], str],
 ) -> _Running:
-    watch = Watch(note=lambda text: messages.put(Note(f"{entity.label}: {text}", is_warning=True)))
+    watch = Progress(note=lambda text: messages.put(Note(f"{entity.label}: {text}", is_warning=True)))
 
     def work() -> None:
         try:
@@ -136,10 +136,10 @@ def _start(
         except CustomStoreError as error:
             trace = error.driver_traceback if isinstance(error, DriverCallError | DriverImportError) else ""
             # Not only drivers' errors: those of state tell of columns and keys, which an API may fill with anything.
-            messages.put(FailedEntity(entity, redact(str(error)), trace))
+            messages.put(TransferFailure(entity, redact(str(error)), trace))
         except BaseException as error:  # a fault of this package, not of a driver: the batch must not wait forever
             messages.put(
-                FailedEntity(entity, f"internal error: {reason_of(error, redact)}", redact(traceback_of(error)))
+                TransferFailure(entity, f"internal error: {reason_of(error, redact)}", redact(traceback_of(error)))
             )
 
     now = time.monotonic()
@@ -160,12 +160,12 @@ def _leave_behind(task: _Running) -> None:
             pools.pop(thread, None)
 
 
-def _timed_out(task: _Running, timeout: float) -> FailedEntity:
+def _timed_out(task: _Running, timeout: float) -> TransferFailure:
     error = EntityTimeoutError(
         f"timed out after {timeout:g} s while {task.watch.phase} ({task.watch.rows:,} rows pulled); "
         "raise the mapping's timeout, or find out why the driver hangs"
     )
-    return FailedEntity(task.entity, str(error), "", left_behind=True)
+    return TransferFailure(task.entity, str(error), "", is_orphaned=True)
 
 
 def _progress(running: Iterable[_Running], now: float) -> Note:

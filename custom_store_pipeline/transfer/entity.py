@@ -25,7 +25,7 @@ Push = Callable[[Entity, PulledData], PushStatus]
 
 
 @dataclass(frozen=True)
-class Transferred:
+class TransferResult:
     """An entity that arrived.
 
     Attributes:
@@ -51,12 +51,12 @@ class Transferred:
     warning: str | None
 
 
-class AbandonedError(CustomStoreError):
+class EntityCancelledError(CustomStoreError):
     """The entity was given up (timeout, terminated run) while its thread was still at work; nobody sees this."""
 
 
 @dataclass
-class Watch:
+class Progress:
     """How far an entity is, as its thread tells those who wait for it, and whether it has been given up.
 
     Attributes:
@@ -75,9 +75,9 @@ class Watch:
         self._abandoned.set()
 
     def check(self) -> None:
-        """Raises AbandonedError if the entity has been given up."""
+        """Raises EntityCancelledError if the entity has been given up."""
         if self._abandoned.is_set():
-            raise AbandonedError
+            raise EntityCancelledError
 
     def wait(self, seconds: float) -> None:
         """Waits, but not on when the entity is given up."""
@@ -87,8 +87,8 @@ class Watch:
 
 
 def transfer_entity(
-    entity: Entity, pull: Pull, push: Push, retries: Retries, watch: Watch, *, read_ahead: bool = False
-) -> Transferred:
+    entity: Entity, pull: Pull, push: Push, retries: Retries, watch: Progress, *, read_ahead: bool = False
+) -> TransferResult:
     """Pulls an entity and pushes it.
 
     Data in one piece is pulled once, and its push alone is tried again. Data in chunks is gone once it was consumed, so
@@ -119,8 +119,8 @@ def transfer_entity(
 
 
 def _push(
-    entity: Entity, measured: _Measured, push: Push, pushes: Attempts, watch: Watch, *, read_ahead: bool
-) -> Transferred:
+    entity: Entity, measured: _Measured, push: Push, pushes: Attempts, watch: Progress, *, read_ahead: bool
+) -> TransferResult:
     while True:
         watch.check()
         watch.phase, begun = "pushing", time.monotonic()
@@ -152,7 +152,7 @@ def _pushed(entity: Entity, measured: _Measured, push: Push, *, read_ahead: bool
 class _Measured:
     """Pulled data that counts and times itself while it is consumed."""
 
-    def __init__(self, pulled: PulledData, primary_keys: Sequence[str], watch: Watch, seconds: float) -> None:
+    def __init__(self, pulled: PulledData, primary_keys: Sequence[str], watch: Progress, seconds: float) -> None:
         self._watch = watch
         self._pulled = pulled
         self.seconds = seconds
@@ -190,7 +190,7 @@ class _Measured:
         for chunk in ahead:
             try:
                 self._watch.check()
-            except AbandonedError as failure:
+            except EntityCancelledError as failure:
                 self.failure = failure
                 raise
             yield chunk
@@ -207,9 +207,9 @@ class _Measured:
         for name, dtype in chunk.dtypes.items():
             self._columns.setdefault(str(name), str(dtype))
 
-    def transferred(self, entity: Entity, status: PushStatus, push_seconds: float) -> Transferred:
+    def transferred(self, entity: Entity, status: PushStatus, push_seconds: float) -> TransferResult:
         deletes = self._pulled.deletes
-        return Transferred(
+        return TransferResult(
             entity=entity,
             rows=self._rows,
             deletes=0 if deletes is None else len(deletes),

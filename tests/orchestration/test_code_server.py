@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline.errors import ConfigurationError, ReloadError
-from custom_store_pipeline.orchestration.code_server import code_server, reload_server, tell_webserver
+from custom_store_pipeline.orchestration.code_server import code_server, reload_server, reload_webserver
 from custom_store_pipeline.settings import webserver_url
 
 
@@ -99,7 +99,7 @@ def test_a_daemon_that_loads_definitions_itself_is_no_code_server() -> None:
 @pytest.mark.filterwarnings("ignore:Using variable_values and operation_name:DeprecationWarning")
 def test_a_webserver_that_is_not_there_is_named_without_its_password() -> None:
     with pytest.raises(ReloadError) as raised:
-        tell_webserver("http://me:s3cr%2Ft@127.0.0.1:9/dagster", context(Origin()))  # discard: nobody listens there
+        reload_webserver("http://me:s3cr%2Ft@127.0.0.1:9/dagster", context(Origin()))  # discard: nobody listens there
 
     assert "the webserver at http://127.0.0.1:9/dagster cannot be reached (Transport" in str(raised.value)
     assert "s3cr" not in str(raised.value)

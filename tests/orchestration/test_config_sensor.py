@@ -218,7 +218,7 @@ class TestADaemonThatLoadsTheDefinitionsItself:
     def told(self, ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         told: list[str] = []
         monkeypatch.setattr(config_sensor, "code_server", lambda context: None)
-        monkeypatch.setattr(config_sensor, "tell_webserver", lambda url, context: told.append(url))
+        monkeypatch.setattr(config_sensor, "reload_webserver", lambda url, context: told.append(url))
         monkeypatch.setenv("CUSTOM_STORE_WEBSERVER_URL", "http://localhost:3000")
         return told
 
@@ -255,7 +255,7 @@ class TestADaemonThatLoadsTheDefinitionsItself:
         ticks.projects.mapping(mapping("[b1, b2, b3]"), name="b")
         ticks.load()
         with monkeypatch.context() as patch:
-            patch.setattr(config_sensor, "tell_webserver", fail)
+            patch.setattr(config_sensor, "reload_webserver", fail)
             with pytest.raises(TickFailedError, match="cannot be reached"):
                 ticks.tick()
 

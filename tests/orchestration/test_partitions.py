@@ -15,7 +15,7 @@ import pytest
 from custom_store_pipeline.config.loading import Entity, Partition, load_mapping_files
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of, scheduled_partitions
 from custom_store_pipeline.orchestration.step_outcomes import Deed, step_failure
-from custom_store_pipeline.transfer.batch import FailedEntity
+from custom_store_pipeline.transfer.batch import TransferFailure
 from tests.conftest import ProjectsFolder, mapping
 from tests.webserver import ask, asset_keys, dagster_dev, wait_until
 
@@ -235,9 +235,9 @@ def test_the_summary_says_commands_that_load_the_failed_partitions_again(days: P
     assert sorted({call["key"] for call in calls(days)[before:]}) == missing
 
 
-def failed_part(name: str, part: Partition | None) -> FailedEntity:
+def failed_part(name: str, part: Partition | None) -> TransferFailure:
     entity = Entity(name, name, (), ("shop", "source", name), ("shop", "target", name), part)
-    return FailedEntity(entity, "it broke", "")
+    return TransferFailure(entity, "it broke", "")
 
 
 def selections(*failed: tuple[str, Partition | None]) -> list[list[str]]:

@@ -8,13 +8,13 @@ import pytest
 
 from custom_store_pipeline.config.loading import AssetPath, Entity
 from custom_store_pipeline.errors import CursorError
-from custom_store_pipeline.orchestration.sensor_cursor import Noted, in_runs
+from custom_store_pipeline.orchestration.sensor_cursor import SensorCursor, in_runs
 
 VERSIONS: dict[AssetPath, str] = {("shop", "db", "a"): "1", ("shop", "db", "b"): "1", ("shop", "ä b.c", "'\""): "1"}
 
 
-def noted(versions: dict[AssetPath, str] = VERSIONS, when: str = "2026-01-01") -> Noted:
-    return Noted.of(versions, when)
+def noted(versions: dict[AssetPath, str] = VERSIONS, when: str = "2026-01-01") -> SensorCursor:
+    return SensorCursor.of(versions, when)
 
 
 def test_what_is_new_and_what_has_another_version_is_changed() -> None:
@@ -39,9 +39,9 @@ def test_what_is_not_there_any_more_may_be_carried_on() -> None:
 
 
 def test_a_cursor_comes_back_as_it_was() -> None:
-    told = Noted.of(VERSIONS, "2026-01-01", told="abc")
-    assert Noted.from_cursor(told.to_cursor()) == told
-    assert Noted.from_cursor(noted({}).to_cursor()) == noted({})
+    told = SensorCursor.of(VERSIONS, "2026-01-01", told="abc")
+    assert SensorCursor.from_cursor(told.to_cursor()) == told
+    assert SensorCursor.from_cursor(noted({}).to_cursor()) == noted({})
 
 
 def test_the_cursor_stays_small_at_10_000_entities() -> None:
@@ -50,7 +50,7 @@ def test_the_cursor_stays_small_at_10_000_entities() -> None:
 
     # A text column of MySQL, the smallest of Dagster's storages, holds 65,535 bytes.
     assert len(cursor) < 60_000
-    found = Noted.from_cursor(cursor)
+    found = SensorCursor.from_cursor(cursor)
     assert found is not None
     assert found.changed(versions) == []
     assert found.changed({key: version + "x" for key, version in versions.items()}) == list(versions)
@@ -59,13 +59,13 @@ def test_the_cursor_stays_small_at_10_000_entities() -> None:
 def test_a_cursor_of_another_version_is_told_apart() -> None:
     cursor = json.dumps({**json.loads(noted().to_cursor()), "format": 99})
 
-    assert Noted.from_cursor(cursor) is None
+    assert SensorCursor.from_cursor(cursor) is None
 
 
 @pytest.mark.parametrize("cursor", ["x", "3", "[]", "{}", '{"format": 1}', '{"format": 1, "when": "", "hashes": "!"}'])
 def test_a_cursor_that_is_none_is_refused_with_the_remedy(cursor: str) -> None:
     with pytest.raises(CursorError, match=r"cannot be read \(.*\); clear it on the sensor's page in the UI"):
-        Noted.from_cursor(cursor)
+        SensorCursor.from_cursor(cursor)
 
 
 def test_the_same_change_seen_twice_in_one_cursor_has_one_run_key() -> None:

@@ -10,8 +10,8 @@ import pytest
 from dagster._core.events import StepMaterializationData
 
 from custom_store_pipeline.errors import StateError
-from custom_store_pipeline.orchestration.state_store import STATE, forget, outcome_of, recall
-from custom_store_pipeline.state.entity_state import Remembered, SnapshotRecord
+from custom_store_pipeline.orchestration.state_store import STATE, load_state, outcome_of, reset_state
+from custom_store_pipeline.state.entity_state import EntityState, SnapshotRecord
 
 KEY = ("shop", "target", "items")
 
@@ -23,7 +23,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def materialize(
-    instance: dg.DagsterInstance, state: Remembered | None = None, partition: str | None = None, **metadata: Any
+    instance: dg.DagsterInstance, state: EntityState | None = None, partition: str | None = None, **metadata: Any
 ) -> int:
     """Stores a materialisation, and returns its position."""
     found = metadata if state is None else metadata | {STATE: state.to_json()}
@@ -32,12 +32,12 @@ def materialize(
     return record.storage_id
 
 
-def number(value: int, begun_after: int = 0) -> Remembered:
-    return Remembered({"number": value}, begun_after=begun_after)
+def number(value: int, begun_after: int = 0) -> EntityState:
+    return EntityState({"number": value}, begun_after=begun_after)
 
 
 def test_nothing_is_recalled_of_what_was_never_materialised(instance: dg.DagsterInstance) -> None:
-    recalled = recall(instance, KEY, None)
+    recalled = load_state(instance, KEY, None)
 
     assert recalled.remembered is None
     assert recalled.position == 0
@@ -48,7 +48,7 @@ def test_materialisations_that_carry_no_state_are_looked_past(instance: dg.Dagst
     for _ in range(120):  # more than a page of them
         materialize(instance, rows=5)
 
-    recalled = recall(instance, KEY, None)
+    recalled = load_state(instance, KEY, None)
 
     assert recalled.remembered == number(1)
     assert recalled.position == position
@@ -58,32 +58,32 @@ def test_the_newest_state_counts(instance: dg.DagsterInstance) -> None:
     first = materialize(instance, number(1))
     materialize(instance, number(2, begun_after=first))
 
-    assert recall(instance, KEY, None).remembered == number(2, begun_after=first)
+    assert load_state(instance, KEY, None).remembered == number(2, begun_after=first)
 
 
 def test_partitions_are_kept_apart(instance: dg.DagsterInstance) -> None:
     materialize(instance, number(1), "a")
     materialize(instance, number(2), "b")
 
-    assert recall(instance, KEY, "a").remembered == number(1)
-    assert recall(instance, KEY, "c").remembered is None
-    assert recall(instance, KEY, None).remembered is None
+    assert load_state(instance, KEY, "a").remembered == number(1)
+    assert load_state(instance, KEY, "c").remembered is None
+    assert load_state(instance, KEY, None).remembered is None
 
 
 def test_after_runs_that_overlapped_the_next_one_starts_where_the_earlier_began(instance: dg.DagsterInstance) -> None:
     begin = materialize(instance, number(1))
     materialize(instance, number(5, begun_after=begin))
-    last = materialize(instance, Remembered({"number": 4}, snapshot=SnapshotRecord(("x",)), begun_after=begin))
+    last = materialize(instance, EntityState({"number": 4}, snapshot=SnapshotRecord(("x",)), begun_after=begin))
 
-    recalled = recall(instance, KEY, None)
+    recalled = load_state(instance, KEY, None)
 
     assert recalled.overlapped
-    assert recalled.remembered == Remembered({"number": 1}, snapshot=SnapshotRecord(("x",)), begun_after=begin)
+    assert recalled.remembered == EntityState({"number": 1}, snapshot=SnapshotRecord(("x",)), begun_after=begin)
     assert recalled.position == last
     assert recalled.starts_from == begin  # the same idempotency key as that of the two: what they sent is replaced
 
     materialize(instance, number(6, begun_after=last))
-    assert not recall(instance, KEY, None).overlapped
+    assert not load_state(instance, KEY, None).overlapped
 
 
 def test_a_chain_of_overlaps_goes_back_to_the_earliest_beginning(instance: dg.DagsterInstance) -> None:
@@ -92,7 +92,7 @@ def test_a_chain_of_overlaps_goes_back_to_the_earliest_beginning(instance: dg.Da
     materialize(instance, number(3, begun_after=begin))  # began before the second was stored
     materialize(instance, number(4, begun_after=second))  # began before the third was stored
 
-    remembered = recall(instance, KEY, None).remembered
+    remembered = load_state(instance, KEY, None).remembered
 
     assert remembered is not None
     assert remembered.watermarks == {"number": 1}
@@ -102,7 +102,7 @@ def test_first_runs_that_overlapped_are_followed_by_a_load_of_everything(instanc
     materialize(instance, number(1))
     materialize(instance, number(2))
 
-    remembered = recall(instance, KEY, None).remembered
+    remembered = load_state(instance, KEY, None).remembered
 
     assert remembered is not None
     assert remembered.watermarks == {}
@@ -110,27 +110,27 @@ def test_first_runs_that_overlapped_are_followed_by_a_load_of_everything(instanc
 
 def test_what_is_forgotten_is_not_recalled(instance: dg.DagsterInstance) -> None:
     before = materialize(instance, number(1))
-    forget(instance, KEY, None)
+    reset_state(instance, KEY, None)
 
-    recalled = recall(instance, KEY, None)
+    recalled = load_state(instance, KEY, None)
     assert recalled.remembered is None
     assert recalled.position > before
 
     materialize(instance, number(2, begun_after=recalled.position))
-    assert recall(instance, KEY, None).remembered == number(2, begun_after=recalled.position)
+    assert load_state(instance, KEY, None).remembered == number(2, begun_after=recalled.position)
 
 
 def test_what_a_run_remembers_that_was_at_work_meanwhile_is_forgotten_too(instance: dg.DagsterInstance) -> None:
     begin = materialize(instance, number(1))
-    forget(instance, KEY, None)
+    reset_state(instance, KEY, None)
     last = materialize(instance, number(2, begun_after=begin))
 
-    recalled = recall(instance, KEY, None)
+    recalled = load_state(instance, KEY, None)
     assert recalled.remembered is None
     assert recalled.position == last
 
     materialize(instance, number(3, begun_after=last))
-    remembered = recall(instance, KEY, None).remembered
+    remembered = load_state(instance, KEY, None).remembered
     assert remembered is not None
     assert remembered.watermarks == {"number": 3}
 
@@ -139,26 +139,26 @@ def test_one_partition_is_forgotten_or_all(instance: dg.DagsterInstance) -> None
     for partition in ("a", "b"):
         materialize(instance, number(1), partition)
 
-    forget(instance, KEY, "a")
-    assert recall(instance, KEY, "a").remembered is None
-    assert recall(instance, KEY, "b").remembered == number(1)
+    reset_state(instance, KEY, "a")
+    assert load_state(instance, KEY, "a").remembered is None
+    assert load_state(instance, KEY, "b").remembered == number(1)
 
-    forget(instance, KEY, None)
-    assert recall(instance, KEY, "b").remembered is None
+    reset_state(instance, KEY, None)
+    assert load_state(instance, KEY, "b").remembered is None
 
 
 def test_a_wiped_asset_starts_from_nothing(instance: dg.DagsterInstance) -> None:
     materialize(instance, number(1))
     instance.wipe_assets([dg.AssetKey(KEY)])
 
-    assert recall(instance, KEY, None).remembered is None
+    assert load_state(instance, KEY, None).remembered is None
 
 
 def test_state_of_another_version_is_refused(instance: dg.DagsterInstance) -> None:
     materialize(instance, **{STATE: {"version": 99}})
 
     with pytest.raises(StateError, match="written by another version of custom_store_pipeline"):
-        recall(instance, KEY, None)
+        load_state(instance, KEY, None)
 
 
 def run_of(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, *materialized: str) -> str:
@@ -207,28 +207,28 @@ def test_of_a_run_that_was_deleted_nothing_is_known(instance: dg.DagsterInstance
 
 
 def test_a_state_of_a_run_that_met_a_wipe_does_not_count(instance: dg.DagsterInstance) -> None:
-    materialize(instance, Remembered({"number": 1}, wiped_at=0))
-    began = recall(instance, KEY, None)
+    materialize(instance, EntityState({"number": 1}, wiped_at=0))
+    began = load_state(instance, KEY, None)
     instance.wipe_assets([dg.AssetKey(KEY)])
-    position = materialize(instance, Remembered({"number": 2}, begun_after=began.position, wiped_at=began.wiped_at))
+    position = materialize(instance, EntityState({"number": 2}, begun_after=began.position, wiped_at=began.wiped_at))
 
-    recalled = recall(instance, KEY, None)
+    recalled = load_state(instance, KEY, None)
     assert recalled.remembered is None
     assert recalled.position == position
 
-    materialize(instance, Remembered({"number": 3}, begun_after=position, wiped_at=recalled.wiped_at))
-    remembered = recall(instance, KEY, None).remembered
+    materialize(instance, EntityState({"number": 3}, begun_after=position, wiped_at=recalled.wiped_at))
+    remembered = load_state(instance, KEY, None).remembered
     assert remembered is not None
     assert remembered.watermarks == {"number": 3}
 
 
 def test_the_first_run_may_meet_a_wipe_too(instance: dg.DagsterInstance) -> None:
     materialize(instance)  # reported in the UI, so there is something to wipe
-    began = recall(instance, KEY, None)
+    began = load_state(instance, KEY, None)
     instance.wipe_assets([dg.AssetKey(KEY)])
-    materialize(instance, Remembered({"number": 2}, wiped_at=began.wiped_at))
+    materialize(instance, EntityState({"number": 2}, wiped_at=began.wiped_at))
 
-    assert recall(instance, KEY, None).remembered is None
+    assert load_state(instance, KEY, None).remembered is None
 
 
 def _job() -> dg.JobDefinition:

@@ -341,8 +341,9 @@ def test_a_run_that_meets_a_wipe_remembers_nothing_and_says_so(feed: Feed) -> No
     target.write_text(
         whole.replace(
             "def push_data(self, config, entity, df, deletes_df=None):",
-            "def push_data(self, config, entity, df, deletes_df=None):\n        from tests.orchestration import test_step_state as test_memory\n"
-            "        test_memory._MEANWHILE.pop()()",
+            "def push_data(self, config, entity, df, deletes_df=None):\n"
+            "        from tests.orchestration import test_step_state as t\n"
+            "        t._MEANWHILE.pop()()",
         )
     )
     result = feed.run(9)
@@ -372,7 +373,7 @@ def test_a_push_that_timed_out_is_known_until_its_thread_returns(feed: Feed) -> 
 
     _MEANWHILE.append(hang)
     head = "def push_data(self, config, entity, df, deletes_df=None):"
-    call = "\n        from tests.orchestration import test_step_state as test_memory\n        test_memory._MEANWHILE.pop()()"
+    call = "\n        from tests.orchestration import test_step_state as t\n        t._MEANWHILE.pop()()"
     target.write_text(whole.replace(head, head + call))
     assert not feed.run(1, 2, 8).success
     target.write_text(whole)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_store_pipeline.projects.files import differences, look
+from custom_store_pipeline.projects.files import differences, scan
 from tests.conftest import ProjectsFolder
 
 
@@ -18,15 +18,15 @@ def long_ago(projects: ProjectsFolder) -> None:
 
 
 def changes(shop: ProjectsFolder, change: Path) -> list[str]:
-    before = look(shop.path)
+    before = scan(shop.path)
     change.write_text(change.read_text() + "\n" if change.exists() else "x = 1")
-    return differences(before, look(shop.path, before))
+    return differences(before, scan(shop.path, before))
 
 
 def test_nothing_changed(shop: ProjectsFolder) -> None:
-    before = look(shop.path)
+    before = scan(shop.path)
 
-    assert differences(before, look(shop.path, before)) == []
+    assert differences(before, scan(shop.path, before)) == []
     assert len(before) == 3
 
 
@@ -55,27 +55,27 @@ def test_other_files_are_not(shop: ProjectsFolder, path: str) -> None:
 
 
 def test_a_file_that_is_gone_is_seen(shop: ProjectsFolder) -> None:
-    before = look(shop.path)
+    before = scan(shop.path)
     (shop.path / "shop/mappings/items.yaml").unlink()
 
-    assert differences(before, look(shop.path, before)) == ["projects/shop/mappings/items.yaml removed"]
+    assert differences(before, scan(shop.path, before)) == ["projects/shop/mappings/items.yaml removed"]
 
 
 def test_touching_a_file_changes_nothing(shop: ProjectsFolder) -> None:
-    before = look(shop.path)
+    before = scan(shop.path)
     (shop.path / "shop/mappings/items.yaml").touch()
 
-    assert differences(before, look(shop.path, before)) == []
+    assert differences(before, scan(shop.path, before)) == []
 
 
 def test_content_decides_where_time_and_size_are_the_same(shop: ProjectsFolder) -> None:
     path = shop.path / "shop/mappings/items.yaml"
     long_ago(shop)
-    before = look(shop.path)
+    before = scan(shop.path)
     path.write_text(path.read_text().replace("items]", "itemz]"))
     long_ago(shop)
 
-    assert differences(before, look(shop.path, before)) == ["projects/shop/mappings/items.yaml changed"]
+    assert differences(before, scan(shop.path, before)) == ["projects/shop/mappings/items.yaml changed"]
 
 
 def test_a_file_is_read_again_only_if_it_may_have_changed(
@@ -85,12 +85,12 @@ def test_a_file_is_read_again_only_if_it_may_have_changed(
     read_bytes = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or read_bytes(path))
     monkeypatch.setattr("custom_store_pipeline.projects.files._GRAIN", -1.0)  # instead of waiting for files to be old
-    before = look(shop.path)
+    before = scan(shop.path)
     assert len(read) == 3
     read.clear()
     (shop.path / "shop/mappings/items.yaml").touch()
 
-    look(shop.path, before)
+    scan(shop.path, before)
 
     assert read == ["items.yaml"]
 
@@ -99,18 +99,18 @@ def test_the_stamp_of_a_young_file_is_not_trusted(shop: ProjectsFolder) -> None:
     path = shop.path / "shop/mappings/items.yaml"
     path.touch()
 
-    assert not look(shop.path)[path].is_settled
+    assert not scan(shop.path)[path].is_settled
 
 
 def test_a_file_that_cannot_be_read_differs_from_one_that_can(
     shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = look(shop.path)
+    before = scan(shop.path)
 
     def refuse(path: Path) -> bytes:
         raise PermissionError(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)  # root, as whom CI runs, may read every file
-    after = look(shop.path)
+    after = scan(shop.path)
 
     assert len(differences(before, after)) == 3

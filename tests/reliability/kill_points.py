@@ -32,14 +32,14 @@ POINTS: dict[str, Call | None] = {
     "push: rows written, not committed": None,
     "push: committed": None,
     "commit: pushed, nothing stored": Call(
-        "custom_store_pipeline.orchestration.step_state:StepMemory", "metadata", "before"
+        "custom_store_pipeline.orchestration.step_state:StepState", "metadata", "before"
     ),
     "commit: stored with the run, not with the asset": Call(
         "dagster._core.storage.event_log.sql_event_log:SqlEventLogStorage", "_store_asset_event", "before"
     ),
-    "commit: stored": Call("custom_store_pipeline.orchestration.step_state:StepMemory", "clean_up", "before"),
+    "commit: stored": Call("custom_store_pipeline.orchestration.step_state:StepState", "clean_up", "before"),
     "clean-up: one old snapshot removed": Call("fsspec.implementations.local:LocalFileSystem", "rm_file", "after"),
-    "clean-up: done": Call("custom_store_pipeline.orchestration.step_state:StepMemory", "clean_up", "after"),
+    "clean-up: done": Call("custom_store_pipeline.orchestration.step_state:StepState", "clean_up", "after"),
 }
 
 

@@ -22,8 +22,8 @@ from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
 from custom_store_pipeline.state.pushes import EarlierPushes
 from custom_store_pipeline.state.recording import Recording
-from custom_store_pipeline.state.run_context import Outcome, Surroundings
-from custom_store_pipeline.state.starting_point import LoadStart, Recalled, StoredState, load_start, starting_point
+from custom_store_pipeline.state.run_context import Outcome, RunContext
+from custom_store_pipeline.state.starting_point import LoadedState, LoadStart, StoredState, load_start, starting_point
 
 
 @dataclass
@@ -94,7 +94,7 @@ class World:
         )
         config, entity = self.settings.config(), self.settings.entity()
         start = load_start(recalled, config, "/".join(entity.source_key), run_id)
-        surroundings = Surroundings(
+        surroundings = RunContext(
             run_id, "shop/b/items", pushes.outcome_of, self.notes.append, lambda: None, Redactor()
         )
         recording = Recording(entity, config, start.before, self.folder, surroundings, start.push, covered)
@@ -149,7 +149,7 @@ class Run:
     world: World
     settings: Settings
     id: str
-    recalled: Recalled
+    recalled: LoadedState
     start: LoadStart
     recording: Recording
     rows: dict[int, int]

@@ -13,28 +13,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custom_store_pipeline.errors import StateError
-from custom_store_pipeline.state.entity_state import Remembered, SnapshotRecord
+from custom_store_pipeline.state.entity_state import EntityState, SnapshotRecord
 from tests.state.test_serialization import exactly, nested
 
 SNAPSHOT = SnapshotRecord(("3.parquet", "4.parquet"), ("1.parquet",), ("2.parquet",), 2**60, 2**40, unrecorded=True)
 
 
-def through_json(remembered: Remembered) -> Remembered:
-    return Remembered.from_json(json.loads(json.dumps(remembered.to_json())))
+def through_json(remembered: EntityState) -> EntityState:
+    return EntityState.from_json(json.loads(json.dumps(remembered.to_json())))
 
 
 @pytest.mark.parametrize(
     "remembered",
     [
-        Remembered(),
-        Remembered({"at": pd.Timestamp("2024-10-27 00:30:00.123456789", tz="Europe/Berlin"), "$type": 2**70, "": None}),
-        Remembered(driver_state={"pages": (1, [2, {3: dt.date(2024, 1, 1)}]), "rate": Decimal("1.10")}),
-        Remembered(driver_state=[]),
-        Remembered(snapshot=SnapshotRecord()),
-        Remembered({"id": 5}, "cursor", SNAPSHOT, 123, "shop/a/items", 1234.5),
+        EntityState(),
+        EntityState(
+            {"at": pd.Timestamp("2024-10-27 00:30:00.123456789", tz="Europe/Berlin"), "$type": 2**70, "": None}
+        ),
+        EntityState(driver_state={"pages": (1, [2, {3: dt.date(2024, 1, 1)}]), "rate": Decimal("1.10")}),
+        EntityState(driver_state=[]),
+        EntityState(snapshot=SnapshotRecord()),
+        EntityState({"id": 5}, "cursor", SNAPSHOT, 123, "shop/a/items", 1234.5),
     ],
 )
-def test_everything_comes_back_from_json(remembered: Remembered) -> None:
+def test_everything_comes_back_from_json(remembered: EntityState) -> None:
     restored = through_json(remembered)
 
     assert restored == remembered
@@ -44,7 +46,7 @@ def test_everything_comes_back_from_json(remembered: Remembered) -> None:
 
 @given(watermarks=st.dictionaries(st.text(), nested(), max_size=3), state=nested())
 def test_any_watermarks_and_state_come_back_from_json(watermarks: dict[str, Any], state: Any) -> None:
-    restored = through_json(Remembered(watermarks, state))
+    restored = through_json(EntityState(watermarks, state))
 
     assert exactly(dict(restored.watermarks)) == exactly(watermarks)
     assert exactly(restored.driver_state) == exactly(state)
@@ -53,7 +55,7 @@ def test_any_watermarks_and_state_come_back_from_json(watermarks: dict[str, Any]
 @pytest.mark.parametrize("version", [3, 0, "1", None])
 def test_what_another_version_wrote_is_refused(version: object) -> None:
     with pytest.raises(StateError) as raised:
-        Remembered.from_json(Remembered().to_json() | {"version": version})
+        EntityState.from_json(EntityState().to_json() | {"version": version})
 
     assert str(raised.value) == (
         f"what is remembered was written by another version of custom_store_pipeline (format {version}, this one reads "
@@ -65,7 +67,7 @@ def test_what_has_no_version_is_refused() -> None:
     with pytest.raises(
         StateError, match=r"another version of custom_store_pipeline \(format None, this one reads up to 2\)"
     ):
-        Remembered.from_json({})
+        EntityState.from_json({})
 
 
 @pytest.mark.parametrize(
@@ -88,4 +90,4 @@ def test_what_the_version_before_wrote_is_read(stored: object, snapshot: Snapsho
         "source": "shop/a/items",
     }
 
-    assert Remembered.from_json(content) == Remembered({"id": 5}, None, snapshot, 7, "shop/a/items")
+    assert EntityState.from_json(content) == EntityState({"id": 5}, None, snapshot, 7, "shop/a/items")

@@ -25,10 +25,10 @@ from custom_store_pipeline.errors import (
 )
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
-from custom_store_pipeline.state.entity_state import Remembered
+from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.pushes import PushRecord
 from custom_store_pipeline.state.recording import Recording
-from custom_store_pipeline.state.run_context import Outcome, Surroundings
+from custom_store_pipeline.state.run_context import Outcome, RunContext
 
 STORES = {"from": {"store": {"file_name": "a"}}, "to": {"store": {"file_name": "b"}}}
 ENTITY = Entity("items", "items", ("id",), ("shop", "a", "items"), ("shop", "b", "items"))
@@ -48,7 +48,7 @@ class Target:
     def __init__(self, folder: Path) -> None:
         self.rows: dict[Any, Any] = {}
         self.deletes: pd.DataFrame | None = None
-        self.remembered = Remembered()
+        self.remembered = EntityState()
         self.notes: list[str] = []
         self.outcomes: dict[str, Outcome] = {}
         self.folder: SnapshotFolder | None = SnapshotFolder(str(folder), ("shop", "b", "items"))
@@ -69,7 +69,7 @@ class Target:
         self.runs += 1
         run_id = f"run-{self.runs}"
         self.outcomes[run_id] = "running"
-        surroundings = Surroundings(
+        surroundings = RunContext(
             run_id,
             "shop/b/items",
             lambda other: self.outcomes.get(other, "ended"),
@@ -77,7 +77,7 @@ class Target:
             lambda: None,
             Redactor(secrets),
         )
-        before = Remembered() if config.first_load else self.remembered
+        before = EntityState() if config.first_load else self.remembered
         recording = Recording(entity, config, before, self.folder, surroundings, PushRecord(run_id))
         self.recordings.append(recording)
         pull: Callable[[], Any] | None = None if pull_keys is None else lambda: opened(pull_keys)
@@ -89,7 +89,7 @@ class Target:
         except BaseException:
             self.outcomes[run_id] = "ended"
             raise
-        self.remembered = Remembered.from_json(recording.remembered().to_json())
+        self.remembered = EntityState.from_json(recording.remembered().to_json())
         self.outcomes[run_id] = "pushed"
         recording.clean_up(self.notes.append)
         return recording
@@ -397,7 +397,7 @@ def test_a_push_of_a_first_run_that_was_not_remembered_is_compared_with_too(targ
 def test_snapshots_that_were_forgotten_are_not_compared_with(target: Target) -> None:
     config = keys_compared()
     target.run(rows(1, 2), config)
-    target.remembered = Remembered()
+    target.remembered = EntityState()
     target.outcomes["run-1"] = "wiped"
 
     target.run(rows(1), config)

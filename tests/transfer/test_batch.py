@@ -7,8 +7,8 @@ import time
 
 from custom_store_pipeline.config.loading import Entity
 from custom_store_pipeline.errors import PullError
-from custom_store_pipeline.transfer.batch import FailedEntity, Note, transfer_batch
-from custom_store_pipeline.transfer.entity import Transferred, Watch
+from custom_store_pipeline.transfer.batch import Note, TransferFailure, transfer_batch
+from custom_store_pipeline.transfer.entity import Progress, TransferResult
 
 
 def entity(name: str) -> Entity:
@@ -18,8 +18,8 @@ def entity(name: str) -> Entity:
 ENTITIES = [entity(name) for name in "abcdef"]
 
 
-def arrived(found: Entity) -> Transferred:
-    return Transferred(found, 0, 0, 1, 0.0, 0.0, {}, {}, None)
+def arrived(found: Entity) -> TransferResult:
+    return TransferResult(found, 0, 0, 1, 0.0, 0.0, {}, {}, None)
 
 
 def run(transfer, entities=ENTITIES, **settings) -> list[str]:
@@ -29,7 +29,7 @@ def run(transfer, entities=ENTITIES, **settings) -> list[str]:
     for outcome in transfer_batch(entities, transfer, **settings):
         if isinstance(outcome, Note):
             seen.append(f"*{outcome.text}")
-        elif isinstance(outcome, FailedEntity):
+        elif isinstance(outcome, TransferFailure):
             seen.append(f"-{outcome.entity.name}: {outcome.reason}")
         else:
             seen.append(outcome.entity.name)
@@ -43,7 +43,7 @@ def test_one_at_a_time_keeps_the_order() -> None:
 def test_no_more_than_asked_for_run_at_a_time() -> None:
     running, most, lock = set(), 0, threading.Lock()
 
-    def transfer(found: Entity, _: Watch) -> Transferred:
+    def transfer(found: Entity, _: Progress) -> TransferResult:
         nonlocal most
         with lock:
             running.add(found.name)
@@ -58,7 +58,7 @@ def test_no_more_than_asked_for_run_at_a_time() -> None:
 
 
 def test_a_failure_stops_no_other_and_keeps_its_reason() -> None:
-    def transfer(found: Entity, _: Watch) -> Transferred:
+    def transfer(found: Entity, _: Progress) -> TransferResult:
         if found.name == "b":
             raise PullError("the source is broken", "Traceback …")
         if found.name == "c":
@@ -74,7 +74,7 @@ def test_past_its_timeout_an_entity_fails_and_its_place_is_free() -> None:
     never = threading.Event()
     abandoned = threading.Event()
 
-    def transfer(found: Entity, watch: Watch) -> Transferred:
+    def transfer(found: Entity, watch: Progress) -> TransferResult:
         if found.name == "a":
             watch.rows = 1234
             never.wait(0.5)
@@ -95,7 +95,7 @@ def test_past_its_timeout_an_entity_fails_and_its_place_is_free() -> None:
 def test_who_stops_listening_abandons_what_runs() -> None:
     abandoned = threading.Event()
 
-    def transfer(found: Entity, watch: Watch) -> Transferred:
+    def transfer(found: Entity, watch: Progress) -> TransferResult:
         if found.name == "b":
             try:
                 watch.wait(60)
@@ -112,7 +112,7 @@ def test_who_stops_listening_abandons_what_runs() -> None:
 
 
 def test_long_work_says_how_far_it_is() -> None:
-    def transfer(found: Entity, watch: Watch) -> Transferred:
+    def transfer(found: Entity, watch: Progress) -> TransferResult:
         watch.rows = 500
         time.sleep(0.25)
         return arrived(found)
@@ -124,7 +124,7 @@ def test_long_work_says_how_far_it_is() -> None:
 
 
 def test_notes_from_threads_name_their_entity() -> None:
-    def transfer(found: Entity, watch: Watch) -> Transferred:
+    def transfer(found: Entity, watch: Progress) -> TransferResult:
         watch.note("tried again")
         return arrived(found)
 

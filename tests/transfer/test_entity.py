@@ -14,7 +14,7 @@ from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import PullError, PushError, PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.transfer.entity import AbandonedError, Watch, transfer_entity
+from custom_store_pipeline.transfer.entity import EntityCancelledError, Progress, transfer_entity
 
 ITEMS = Entity("items", "items", (), ("p", "s", "items"), ("p", "t", "items"))
 THREE = Retries(max_attempts=3, delay=0)
@@ -52,7 +52,7 @@ class Stores:
         return PushStatus({"by": "push"})
 
     def transfer(self, retries=THREE, watch=None):
-        watch = watch or Watch(note=self.notes.append)
+        watch = watch or Progress(note=self.notes.append)
         return transfer_entity(ITEMS, self.pull, self.push, retries, watch, read_ahead=self.read_ahead)
 
 
@@ -175,7 +175,7 @@ def test_a_target_that_wraps_the_sources_failure_is_not_blamed() -> None:
 
 def test_an_entity_that_was_given_up_is_not_pushed_any_more() -> None:
     stores = Stores()
-    watch = Watch(note=stores.notes.append)
+    watch = Progress(note=stores.notes.append)
 
     @contextlib.contextmanager
     def slow_pull(_):
@@ -183,14 +183,14 @@ def test_an_entity_that_was_given_up_is_not_pushed_any_more() -> None:
         yield read_pulled([{"id": 1}], DataFormat())
 
     stores.pull = slow_pull
-    with pytest.raises(AbandonedError):
+    with pytest.raises(EntityCancelledError):
         stores.transfer(watch=watch)
     assert stores.pushed == 0
 
 
 def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
     stores = Stores()
-    watch = Watch(note=stores.notes.append)
+    watch = Progress(note=stores.notes.append)
 
     def chunks():
         yield [{"id": 1}]
@@ -199,7 +199,7 @@ def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
         pytest.fail("went on")
 
     stores.data = chunks
-    with pytest.raises(AbandonedError):
+    with pytest.raises(EntityCancelledError):
         stores.transfer(watch=watch)
     assert stores.rows == []
 
@@ -207,7 +207,7 @@ def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
 @pytest.mark.parametrize("swallows", [False, True])
 def test_a_chunk_that_was_pulled_ahead_is_not_handed_over_any_more(swallows: bool) -> None:
     stores = Stores()
-    watch = Watch(note=stores.notes.append)
+    watch = Progress(note=stores.notes.append)
     waiting = threading.Event()
     got = []
 
@@ -221,12 +221,12 @@ def test_a_chunk_that_was_pulled_ahead_is_not_handed_over_any_more(swallows: boo
         if Stores.read_ahead:
             assert waiting.wait(10)
         watch.abandon()  # the timeout passes while the first chunk is pushed
-        with contextlib.suppress(AbandonedError) if swallows else contextlib.nullcontext():
+        with contextlib.suppress(EntityCancelledError) if swallows else contextlib.nullcontext():
             got.append(next(pulled.chunks))
         return PushStatus({})
 
     stores.data, stores.push = chunks, push
-    with pytest.raises(AbandonedError):
+    with pytest.raises(EntityCancelledError):
         stores.transfer(watch=watch)
     assert len(got) == 1
 
@@ -235,6 +235,6 @@ def test_a_primary_key_that_was_not_pulled_is_noted() -> None:
     stores = Stores(chunks)
     entity = Entity("items", "items", ("id", "idd"), ("p", "s", "items"), ("p", "t", "items"))
 
-    transfer_entity(entity, stores.pull, stores.push, THREE, Watch(note=stores.notes.append))
+    transfer_entity(entity, stores.pull, stores.push, THREE, Progress(note=stores.notes.append))
 
     assert stores.notes == ["primary_keys has idd, which was not pulled; the columns are id"]

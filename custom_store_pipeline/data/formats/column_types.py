@@ -127,7 +127,7 @@ def _large(*texts: str) -> list[Any]:
     return [pa.scalar(text, pa.large_string()) for text in texts]
 
 
-def comes_back(text: str) -> bool:
+def round_trips(text: str) -> bool:
     """Whether a text alone in its column would become a value."""
     return _values(pa.array([text], pa.large_string()), {}) is not None
 

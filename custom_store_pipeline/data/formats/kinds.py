@@ -53,11 +53,11 @@ def _kind(column: pd.Series) -> str:
 
 def _example(column: pd.Series, kind: str) -> Any:
     """A value that shows that the column is of this kind."""
-    from custom_store_pipeline.data.formats.column_types import comes_back
+    from custom_store_pipeline.data.formats.column_types import round_trips
 
     values = column.dropna()
     if kind == "text":
-        return next((text for text in values if isinstance(text, str) and not comes_back(text)), values.iloc[0])
+        return next((text for text in values if isinstance(text, str) and not round_trips(text)), values.iloc[0])
     if kind == _LARGE_INTEGERS:
         return next(int(value) for value in values if abs(int(value)) > 2**53)
     value = values.iloc[0]

@@ -31,7 +31,7 @@ from custom_store_pipeline.engines.dask.dagster_internals import (
     execute_step_here,
     serialize_value,
 )
-from custom_store_pipeline.engines.process_cache import let_go
+from custom_store_pipeline.engines.process_cache import clear_caches
 from custom_store_pipeline.settings import setting_error
 
 # Where a cluster of one's own is made for each run; names and options as with dagster-dask.
@@ -153,7 +153,7 @@ def _step(context: StepHandlerContext) -> str:
 
 def execute_step(packed: str) -> None:
     """What a worker does: one step, with what lies on the disk now. Its events go to Dagster's storage."""
-    let_go()
+    clear_caches()
     args = deserialize_value(packed, ExecuteStepArgs)
     with dg.DagsterInstance.from_ref(check.not_none(args.instance_ref)) as instance:
         # Dask gives the task of a worker that died to another one, even if the step had ended just before.

@@ -11,7 +11,7 @@ from custom_store_pipeline.errors import DamagedSnapshotError, StateStorageError
 from custom_store_pipeline.state.deletions.key_files import Keys, read_keys
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder, run_of
 from custom_store_pipeline.state.entity_state import SnapshotRecord
-from custom_store_pipeline.state.run_context import Outcome, Surroundings
+from custom_store_pipeline.state.run_context import Outcome, RunContext
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class EarlierSnapshots:
 
     folder: SnapshotFolder
     before: SnapshotRecord
-    run: Surroundings
+    run: RunContext
     temp: Path
 
     @cached_property

@@ -22,7 +22,7 @@ from custom_store_pipeline.state.deletions.key_queries import (
 )
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder, file_name
 from custom_store_pipeline.state.entity_state import SnapshotRecord
-from custom_store_pipeline.state.run_context import Surroundings
+from custom_store_pipeline.state.run_context import RunContext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ class KeyComparison:
         rules: ComparisonRules,
         before: SnapshotRecord,
         folder: SnapshotFolder | None,
-        run: Surroundings,
+        run: RunContext,
         temp: Path,
     ) -> None:
         """Reads nothing yet.
