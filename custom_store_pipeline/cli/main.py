@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from custom_store_pipeline import settings
-from custom_store_pipeline.config.loading import Entity, LoadedMapping
+from custom_store_pipeline.config.mapping import Entity, LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
 from custom_store_pipeline.projects.loading import Projects, check_format_options, load_projects
 

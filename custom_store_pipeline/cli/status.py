@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import LoadedMapping
+from custom_store_pipeline.config.mapping import LoadedMapping
 
 
 @dataclass(frozen=True)

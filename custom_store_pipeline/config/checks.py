@@ -119,7 +119,7 @@ def _without_effect(config: MappingConfig, written: Mapping[str, Any]) -> Iterat
             f"delete_mode is {config.delete_mode}, which marks no rows; write delete_mode: soft_delete, or remove it"
         )
         yield Finding(("delete_log_columns",), message, at_key=True, is_warning=True)
-    if "max_delete_fraction" in written and config.delete_type != "keys":
+    if "max_delete_fraction" in written and not config.compares_keys:
         message = "only deletions that are found by comparing keys are limited; write delete_type: keys, or remove it"
         yield Finding(("max_delete_fraction",), message, at_key=True, is_warning=True)
     if "joining_condition" in offset and not config.from_.offset.offset_columns:
@@ -162,7 +162,7 @@ def _entities(config: MappingConfig) -> Iterator[Finding]:
 
 
 def _loads(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Finding]:
-    if config.load_type == "incremental" and config.write_mode == "overwrite":
+    if config.is_incremental and config.write_mode == "overwrite":
         by_default = "" if "write_mode" in document else " by default"
         message = (
             f"load_type is incremental and write_mode overwrite{by_default}, which would leave nothing but the newest "
@@ -179,7 +179,7 @@ def _lookback(config: MappingConfig) -> Iterator[Finding]:
             near = did_you_mean(column, offset.offset_columns)
             message = f"'{column}' is not in offset_columns, so it has no watermark{near}"
             yield Finding(("from", "offset", "lookback", column), message, at_key=True)
-    if offset.lookback and config.load_type != "incremental":
+    if offset.lookback and not config.is_incremental:
         message = (
             "a full load pulls all rows, so there is nothing to look back for; remove it, or write load_type: "
             "incremental"
@@ -195,7 +195,7 @@ def _lookback(config: MappingConfig) -> Iterator[Finding]:
 
 def _deletions(config: MappingConfig) -> Iterator[Finding]:
     chosen = config.from_.entity
-    if config.delete_type == "keys":
+    if config.compares_keys:
         keys = chosen.primary_keys
         names = set(chosen.include or ()) - set(chosen.exclude)
         without = sorted(name for name in names if not keys.get(name)) if isinstance(keys, dict) else []

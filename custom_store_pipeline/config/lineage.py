@@ -5,13 +5,11 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Iterable, Iterator
 
-from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
+from custom_store_pipeline.config.mapping import SIDES, AssetPath, Entity, LoadedMapping
 from custom_store_pipeline.config.yaml_file import KeyPath
 from custom_store_pipeline.errors import Problem
 
 Finding = tuple[LoadedMapping, Problem]
-
-SIDES: tuple[Side, Side] = ("from", "to")
 
 
 def check_together(mappings: Iterable[LoadedMapping]) -> list[Finding]:

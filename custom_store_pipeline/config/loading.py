@@ -4,133 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from custom_store_pipeline.config.checks import check_mapping
-from custom_store_pipeline.config.models import MappingConfig, Store, is_plain_name, unreadable
+from custom_store_pipeline.config.mapping import LoadedMapping, place_problem
+from custom_store_pipeline.config.models import MappingConfig, is_plain_name, unreadable
 from custom_store_pipeline.config.validation_messages import explain
-from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, dotted, has_path, read_yaml
+from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, read_yaml
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
-
-Side = Literal["from", "to"]
-AssetPath = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class Partition:
-    """One partition of an entity.
-
-    Attributes:
-        key: its key in Dagster.
-        start: the beginning of its time, with the mapping's time zone; None for partitions that are no times.
-        end: the beginning of the next one's time, or None.
-    """
-
-    key: str
-    start: datetime | None = None
-    end: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Entity:
-    """One entity of a mapping, or one partition of it.
-
-    Attributes:
-        name: what it is called in the source.
-        target_name: what it is called in the target.
-        primary_keys: its primary key columns; empty when the mapping names none.
-        source_key: the asset key of the source side: project, store, entity.
-        target_key: the asset key of the target side: where the data lives after the push.
-        partition: the partition that is meant; None for the entity as a whole.
-    """
-
-    name: str
-    target_name: str
-    primary_keys: tuple[str, ...]
-    source_key: AssetPath
-    target_key: AssetPath
-    partition: Partition | None = None
-
-    @property
-    def partition_key(self) -> str | None:
-        """The partition's key in Dagster, or None."""
-        return self.partition.key if self.partition else None
-
-    @property
-    def label(self) -> str:
-        """What messages call it: ``posts``, or ``posts (2024-01-01)`` for a partition."""
-        return self.name if self.partition is None else f"{self.name} ({self.partition.key})"
-
-
-@dataclass(frozen=True)
-class LoadedMapping:
-    """A valid mapping, and where it came from.
-
-    Attributes:
-        project: the project that the file lies in.
-        name: the mapping's name, unique in the project.
-        file: the file.
-        index: its place in the file's list, from 0.
-        config: its settings.
-        document: the mapping as written, merged with the defaults, ``to`` in its long form. ``${…}`` is unresolved.
-        warnings: keys of it that have no effect.
-    """
-
-    project: str
-    name: str
-    file: YamlFile
-    index: int
-    config: MappingConfig
-    document: dict[str, Any] = field(repr=False)
-    warnings: tuple[Problem, ...] = ()
-
-    def store(self, side: Side) -> Store:
-        """The settings of one side's store."""
-        return self.config.from_.store if side == "from" else self.config.to.store
-
-    def store_project(self, side: Side) -> str:
-        """The project whose driver serves one side."""
-        return self.store(side).project_name or self.project
-
-    @cached_property
-    def entities(self) -> tuple[Entity, ...]:
-        """The mapping's entities in the order of the YAML; one, named like the mapping, if it names none."""
-        chosen = self.config.from_.entity
-        excluded = set(chosen.exclude)
-        return tuple(self._entity(name) for name in chosen.include or (self.name,) if name not in excluded)
-
-    def _entity(self, name: str) -> Entity:
-        template = self.config.to.entity.name
-        target_name = template.replace("{${entity}$}", name).replace("{entity}", name)
-        keys = self.config.from_.entity.primary_keys
-        if isinstance(keys, dict):
-            keys = keys.get(name, [])
-        return Entity(
-            name,
-            target_name,
-            (keys,) if isinstance(keys, str) else tuple(keys),
-            (self.store_project("from"), self.store("from").label, name),
-            (self.store_project("to"), self.store("to").label, target_name),
-        )
-
-    @cached_property
-    def include_positions(self) -> Mapping[str, int]:
-        """Where each entity stands in ``from.entity.include``."""
-        return {name: index for index, name in enumerate(self.config.from_.entity.include or ())}
-
-    def problem(self, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at a key of this mapping, written in the mapping itself or in the file's defaults."""
-        return _place(self.file, self.index, key_path, message, at_key=at_key)
-
-    def line(self) -> int:
-        """The line in which the mapping begins."""
-        return self.file.item_lines[self.index]
 
 
 @dataclass(frozen=True)
@@ -235,26 +120,26 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
     document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), written)
     if not_text := list(_keys_that_are_no_text(document)):
         return [
-            _place(file, index, path, f"a key must be a text, not {describe(path[-1])}; quote it", at_key=True)
+            place_problem(file, index, path, f"a key must be a text, not {describe(path[-1])}; quote it", at_key=True)
             for path in not_text
         ]
     try:
         config = MappingConfig.model_validate(document)
     except ValidationError as invalid:
         return [
-            _place(file, index, error["loc"], explain(error), at_key=error["type"] == "extra_forbidden")
+            place_problem(file, index, error["loc"], explain(error), at_key=error["type"] == "extra_forbidden")
             for error in invalid.errors()
         ]
     found = check_mapping(config, document, written)
     placed = [
-        (finding.is_warning, _place(file, index, finding.key_path, finding.message, at_key=finding.at_key))
+        (finding.is_warning, place_problem(file, index, finding.key_path, finding.message, at_key=finding.at_key))
         for finding in found
     ]
     if not all(is_warning for is_warning, _ in placed):
         return [problem for is_warning, problem in placed if not is_warning]
     name = config.mapping_name or (file.path.stem if index == 0 else f"{file.path.stem}_{index + 1}")
     if problem := unreadable(name):
-        return [_place(file, index, (), f"{problem}; rename the file, or write 'mapping_name'", at_key=True)]
+        return [place_problem(file, index, (), f"{problem}; rename the file, or write 'mapping_name'", at_key=True)]
     return LoadedMapping(project, name, file, index, config, document, tuple(warning for _, warning in placed))
 
 
@@ -310,17 +195,3 @@ def _merge(defaults: dict[str, Any], mapping: dict[str, Any]) -> dict[str, Any]:
         if isinstance(defaults[key], dict) and isinstance(mapping[key], dict):
             merged[key] = _merge(defaults[key], mapping[key])
     return merged
-
-
-def _place(file: YamlFile, index: int, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
-    """Finds where a key of the merged, long-form mapping was written: in the mapping or the defaults, long or short."""
-    mapping: KeyPath = ("mappings", index, "mapping")
-    bases: list[KeyPath] = [mapping, ("defaults",)]
-    short = key_path[:1] + key_path[2:] if key_path[:2] == ("to", "store") else key_path
-    for length in range(len(key_path), 0, -1):
-        for base in bases:
-            for path in (key_path[:length], short[:length]):
-                if has_path(file.content, base + path):
-                    written = short if not has_path(file.content, (*base, *key_path[:2])) else key_path
-                    return file.problem(base + path, message, at_key=at_key, shown_key=dotted(written))
-    return file.problem(mapping, message, at_key=True, shown_key=dotted(key_path))

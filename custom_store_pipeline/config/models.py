@@ -331,3 +331,23 @@ class MappingConfig(Section):
     partitions: Partitions | None = None
     auto_materialize: bool = True
     on_source_change: bool = False
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether a run pulls what is newer than the watermarks, not everything."""
+        return self.load_type == "incremental"
+
+    @property
+    def compares_keys(self) -> bool:
+        """Whether deletions are found by comparing primary keys."""
+        return self.delete_type == "keys"
+
+    @property
+    def replaces_target(self) -> bool:
+        """Whether each push replaces all rows, so that nothing in the target is older than the load."""
+        return not self.is_incremental and self.write_mode == "overwrite"
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether a run stores something for the next one. Mappings that need no state pay nothing for it."""
+        return self.is_incremental or self.compares_keys or bool(self.from_.offset.offset_columns)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from custom_store_pipeline.config.lineage import SIDES
-from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Side
+from custom_store_pipeline.config.mapping import SIDES, AssetPath, Entity, LoadedMapping, Side
 from custom_store_pipeline.config.models import BROKEN_FILES, is_plain_name
 from custom_store_pipeline.drivers.calls import StoreDriver
 from custom_store_pipeline.errors import ConfigurationError, Problem

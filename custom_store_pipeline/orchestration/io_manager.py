@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import Entity, LoadedMapping, Side
+from custom_store_pipeline.config.mapping import Entity, LoadedMapping, Side
 from custom_store_pipeline.config.models import NO_RETRIES
 from custom_store_pipeline.data.pulled import DataFormat, PulledData, in_one_piece
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from custom_store_pipeline.config.loading import LoadedMapping
+from custom_store_pipeline.config.mapping import LoadedMapping
 
 
 class StepConfig(dg.Config):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import LoadedMapping
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import MappingChangedError
 from custom_store_pipeline.orchestration.dagster_internals import EngineEventData
 

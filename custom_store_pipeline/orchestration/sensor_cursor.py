@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from custom_store_pipeline.config.loading import AssetPath, Entity
+from custom_store_pipeline.config.mapping import AssetPath, Entity
 from custom_store_pipeline.errors import CursorError
 
 # Whoever changes how a code version is made, or this file, raises it: sensors then take note anew, instead of taking

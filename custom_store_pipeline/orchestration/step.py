@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping
+from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping
 from custom_store_pipeline.data.pulled import PulledData
 from custom_store_pipeline.drivers.call_config import redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
@@ -113,12 +113,10 @@ def _materialize(
     redactor = redactor_of(mapping)
     state = StepState(context.instance, mapping, context.run.run_id, redactor, warn=context.log.warning)
 
-    is_incremental = mapping.config.load_type == "incremental"
-
     def transfer(entity: Entity, watch: Progress) -> TransferResult:
         run = state.load(entity, watch.note)
         pull_keys = None
-        if mapping.config.delete_type == "keys" and (is_incremental or source.can_pull_keys(redactor)):
+        if mapping.config.compares_keys and (mapping.config.is_incremental or source.can_pull_keys(redactor)):
             pull_keys = partial(source.pull_keys, mapping, entity, run, redactor)
 
         @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import dagster as dg
 
-from custom_store_pipeline.config.loading import AssetPath, Entity, LoadedMapping, Partition
+from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping, Partition
 from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.redaction import Redactor, redacted_output
 from custom_store_pipeline.transfer.batch import Done, Note, TransferFailure, transfer_batch

@@ -12,8 +12,7 @@ from typing import Any
 import dagster as dg
 
 from custom_store_pipeline import settings
-from custom_store_pipeline.config.loading import Entity, LoadedMapping, Partition
-from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.config.mapping import Entity, LoadedMapping, Partition
 from custom_store_pipeline.data.pulled import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues
 from custom_store_pipeline.errors import StateStorageError
@@ -36,11 +35,6 @@ from custom_store_pipeline.state.run_context import RunContext
 from custom_store_pipeline.state.serialization import shown
 from custom_store_pipeline.state.starting_point import LoadedState, LoadStart, load_start
 from custom_store_pipeline.transfer.entity import Progress
-
-
-def needs_state(config: MappingConfig) -> bool:
-    """Whether anything is remembered of a mapping's entities. Those that need nothing cost nothing."""
-    return bool(config.load_type == "incremental" or config.delete_type == "keys" or config.from_.offset.offset_columns)
 
 
 def snapshot_folder(instance: dg.DagsterInstance, entity: Entity) -> SnapshotFolder | None:
@@ -122,7 +116,7 @@ class StepState:
         self._run_id = run_id
         self._redactor = redactor
         self._warn = warn
-        self._is_needed = needs_state(mapping.config)
+        self._is_needed = mapping.config.needs_state
         self._recalled: dict[Entity, LoadedState] = {}
         self._covered: dict[Entity, list[str]] = {}
         self._recordings: dict[Entity, Recording] = {}
@@ -147,7 +141,7 @@ class StepState:
                 starts_from = found.starts_from or ("wiped", last_wipe(self._instance, entity.target_key))
         before = self._start(entity).before
         identity = repr((entity.target_key, entity.partition_key, starts_from))
-        is_incremental = self._config.load_type == "incremental"
+        is_incremental = self._config.is_incremental
         offset = self._config.from_.offset
         watermarks = {name: value for name, value in before.watermarks.items() if name in offset.offset_columns}
         return RunValues(
@@ -203,7 +197,7 @@ class StepState:
             found["watermarks_before"] = _shown(self._start(entity).before)
             found["watermarks_after"] = _shown(after)
         folder = snapshot_folder(self._instance, entity)
-        if self._config.delete_type == "keys" and after.snapshot.files and folder:
+        if self._config.compares_keys and after.snapshot.files and folder:
             found["snapshot"] = dg.MetadataValue.path(folder.url(after.snapshot.files[-1]))
             found["snapshot_bytes"] = after.snapshot.bytes
             found["snapshot_keys"] = after.snapshot.keys

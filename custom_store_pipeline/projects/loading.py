@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from custom_store_pipeline.config.lineage import SIDES, check_together
-from custom_store_pipeline.config.loading import AssetPath, LoadedMapping, Side, load_mapping_files
+from custom_store_pipeline.config.lineage import check_together
+from custom_store_pipeline.config.loading import load_mapping_files
+from custom_store_pipeline.config.mapping import SIDES, AssetPath, LoadedMapping, Side
 from custom_store_pipeline.data.formats import missing_extra, unknown_options
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.static_check import DriverSource, check_driver, digest_of, find_driver, read_sources
@@ -169,7 +170,7 @@ def _methods(mapping: LoadedMapping, side: Side, made: Set[AssetPath]) -> tuple[
     """The methods that the mapping cannot do without."""
     if side == "to":
         return ("push_data",)
-    finds_deletions = mapping.config.load_type == "incremental" and mapping.config.delete_type == "keys"
+    finds_deletions = mapping.config.is_incremental and mapping.config.compares_keys
     # What another mapping makes has changed when that has run.
     is_observed = mapping.config.on_source_change and any(entity.source_key not in made for entity in mapping.entities)
     return (

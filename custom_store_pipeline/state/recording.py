@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.frames import join_chunks
 from custom_store_pipeline.data.pulled import PulledData
@@ -113,7 +113,7 @@ class Recording:
             if self._folder is not None:
                 self._run.check()
                 self._folder.write(self._push_file, self._push.to_bytes())
-            if self._config.delete_type == "keys":
+            if self._config.compares_keys:
                 with _temporary_files():
                     pulled = self._compared(pulled, pull_keys, until_pushed)
             yield self._watched(replace(pulled, deletes=self._marked(pulled.deletes)))
@@ -123,7 +123,7 @@ class Recording:
         attempt = self._attempt
         watermarks = attempt.watermarks.after()
         driver_state = self._before.driver_state if attempt.driver_state is None else attempt.driver_state
-        if self._config.load_type == "incremental" and not watermarks and driver_state is None:
+        if self._config.is_incremental and not watermarks and driver_state is None:
             self._run.note(
                 "load_type is incremental, but the mapping has no offset_columns and pull_data returned no "
                 "Pulled(state=…), so the next run will load everything again"
@@ -192,7 +192,7 @@ class Recording:
 
     def _new_attempt(self) -> _Attempt:
         columns = self._config.from_.offset.offset_columns
-        restart = self._config.load_type != "incremental"
+        restart = not self._config.is_incremental
         return _Attempt(Watermarks(columns, self._before.watermarks, self._run.note, restart=restart))
 
     def _watched(self, pulled: PulledData) -> PulledData:
@@ -248,11 +248,11 @@ class Recording:
             self._entity.primary_keys,
             max_fraction=self._config.max_delete_fraction,
             ignore_before=self._config.first_load,
-            replaces_target=self._config.load_type != "incremental" and self._config.write_mode == "overwrite",
+            replaces_target=self._config.replaces_target,
         )
         comparison = KeyComparison(rules, self._before.snapshot, self._folder, self._run, temp)
         self._attempt.comparison = comparison
-        if pull_keys is not None and (self._config.load_type == "incremental" or pulled.frame is None):
+        if pull_keys is not None and (self._config.is_incremental or pulled.frame is None):
             pulled = self._beside_pulled_keys(pulled, pull_keys, comparison)
         elif pulled.frame is not None:
             keys = comparison.writer("keys")

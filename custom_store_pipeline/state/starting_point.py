@@ -207,9 +207,9 @@ def load_start(recalled: LoadedState, config: MappingConfig, source: str, run_id
         before = EntityState()
     snapshot = replace(before.snapshot, unrecorded=before.snapshot.unrecorded or recalled.unrecorded)
     before = replace(before, snapshot=snapshot, begun_after=recalled.position, wiped_at=recalled.wiped_at)
-    with_keys = config.delete_type == "keys"
+    with_keys = config.compares_keys
     push = PushRecord(run_id, wiped_at=recalled.wiped_at, with_keys=with_keys)
-    if config.load_type == "incremental" and not config.first_load:  # others may touch any row
+    if config.is_incremental and not config.first_load:  # others may touch any row
         push = replace(
             push,
             position=recalled.starts_from,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.drivers.tracebacks import reason_of, traceback_of
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, DriverImportError, EntityTimeoutError
 from custom_store_pipeline.transfer.entity import Progress

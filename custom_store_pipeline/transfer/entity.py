@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.pulled import PulledData
 from custom_store_pipeline.drivers.push_status import PushStatus

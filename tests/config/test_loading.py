@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from custom_store_pipeline.config.loading import LoadedMapping, load_mapping_files
+from custom_store_pipeline.config.loading import load_mapping_files
+from custom_store_pipeline.config.mapping import LoadedMapping
 from tests.conftest import ProjectsFolder
 
 MINIMAL = """

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from custom_store_pipeline.config.loading import Entity, Partition, load_mapping_files
+from custom_store_pipeline.config.loading import load_mapping_files
+from custom_store_pipeline.config.mapping import Entity, Partition
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of, scheduled_partitions
 from custom_store_pipeline.orchestration.step_outcomes import Deed, step_failure
 from custom_store_pipeline.transfer.batch import TransferFailure

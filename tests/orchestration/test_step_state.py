@@ -305,7 +305,7 @@ def test_an_entity_that_asks_for_no_memory_costs_none(feed: Feed, monkeypatch: p
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("asked for")
 
-    for name in ("recall", "outcome_of", "snapshot_folder", "Recording"):
+    for name in ("load_state", "outcome_of", "snapshot_folder", "Recording"):
         monkeypatch.setattr(step_state, name, never)
     result = feed.run(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.errors import PullError
 from custom_store_pipeline.transfer.batch import Note, TransferFailure, transfer_batch
 from custom_store_pipeline.transfer.entity import Progress, TransferResult

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.config.loading import Entity
+from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.drivers.push_status import PushStatus

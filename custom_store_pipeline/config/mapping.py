@@ -1,0 +1,146 @@
+"""A mapping as it was loaded: its settings, its entities, and where each key of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from custom_store_pipeline.config.models import MappingConfig, Store
+from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, dotted, has_path
+from custom_store_pipeline.errors import Problem
+
+Side = Literal["from", "to"]
+AssetPath = tuple[str, str, str]
+
+SIDES: tuple[Side, Side] = ("from", "to")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of an entity.
+
+    Attributes:
+        key: its key in Dagster.
+        start: the beginning of its time, with the mapping's time zone; None for partitions that are no times.
+        end: the beginning of the next one's time, or None.
+    """
+
+    key: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One entity of a mapping, or one partition of it.
+
+    Attributes:
+        name: what it is called in the source.
+        target_name: what it is called in the target.
+        primary_keys: its primary key columns; empty when the mapping names none.
+        source_key: the asset key of the source side: project, store, entity.
+        target_key: the asset key of the target side: where the data lives after the push.
+        partition: the partition that is meant; None for the entity as a whole.
+    """
+
+    name: str
+    target_name: str
+    primary_keys: tuple[str, ...]
+    source_key: AssetPath
+    target_key: AssetPath
+    partition: Partition | None = None
+
+    @property
+    def partition_key(self) -> str | None:
+        """The partition's key in Dagster, or None."""
+        return self.partition.key if self.partition else None
+
+    @property
+    def label(self) -> str:
+        """What messages call it: ``posts``, or ``posts (2024-01-01)`` for a partition."""
+        return self.name if self.partition is None else f"{self.name} ({self.partition.key})"
+
+
+@dataclass(frozen=True)
+class LoadedMapping:
+    """A valid mapping, and where it came from.
+
+    Attributes:
+        project: the project that the file lies in.
+        name: the mapping's name, unique in the project.
+        file: the file.
+        index: its place in the file's list, from 0.
+        config: its settings.
+        document: the mapping as written, merged with the defaults, ``to`` in its long form. ``${…}`` is unresolved.
+        warnings: keys of it that have no effect.
+    """
+
+    project: str
+    name: str
+    file: YamlFile
+    index: int
+    config: MappingConfig
+    document: dict[str, Any] = field(repr=False)
+    warnings: tuple[Problem, ...] = ()
+
+    def store(self, side: Side) -> Store:
+        """The settings of one side's store."""
+        return self.config.from_.store if side == "from" else self.config.to.store
+
+    def store_project(self, side: Side) -> str:
+        """The project whose driver serves one side."""
+        return self.store(side).project_name or self.project
+
+    @cached_property
+    def entities(self) -> tuple[Entity, ...]:
+        """The mapping's entities in the order of the YAML; one, named like the mapping, if it names none."""
+        chosen = self.config.from_.entity
+        excluded = set(chosen.exclude)
+        return tuple(self._entity(name) for name in chosen.include or (self.name,) if name not in excluded)
+
+    def _entity(self, name: str) -> Entity:
+        template = self.config.to.entity.name
+        target_name = template.replace("{${entity}$}", name).replace("{entity}", name)
+        keys = self.config.from_.entity.primary_keys
+        if isinstance(keys, dict):
+            keys = keys.get(name, [])
+        return Entity(
+            name,
+            target_name,
+            (keys,) if isinstance(keys, str) else tuple(keys),
+            (self.store_project("from"), self.store("from").label, name),
+            (self.store_project("to"), self.store("to").label, target_name),
+        )
+
+    @cached_property
+    def include_positions(self) -> Mapping[str, int]:
+        """Where each entity stands in ``from.entity.include``."""
+        return {name: index for index, name in enumerate(self.config.from_.entity.include or ())}
+
+    def problem(self, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
+        """A problem at a key of this mapping, written in the mapping itself or in the file's defaults."""
+        return place_problem(self.file, self.index, key_path, message, at_key=at_key)
+
+    def line(self) -> int:
+        """The line in which the mapping begins."""
+        return self.file.item_lines[self.index]
+
+
+def place_problem(file: YamlFile, index: int, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
+    """A problem at a key of the merged, long-form mapping, placed where the key was written.
+
+    That is in the mapping or in the file's defaults, in the long or the short form.
+    """
+    mapping: KeyPath = ("mappings", index, "mapping")
+    bases: list[KeyPath] = [mapping, ("defaults",)]
+    short = key_path[:1] + key_path[2:] if key_path[:2] == ("to", "store") else key_path
+    for length in range(len(key_path), 0, -1):
+        for base in bases:
+            for path in (key_path[:length], short[:length]):
+                if has_path(file.content, base + path):
+                    written = short if not has_path(file.content, (*base, *key_path[:2])) else key_path
+                    return file.problem(base + path, message, at_key=at_key, shown_key=dotted(written))
+    return file.problem(mapping, message, at_key=True, shown_key=dotted(key_path))
