@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import importlib
 import logging
 import os
@@ -20,8 +19,10 @@ from custom_store_pipeline.config.loading import shown_path
 from custom_store_pipeline.engines.executors import executor_from_settings
 from custom_store_pipeline.engines.process_cache import cached_in_process
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
-from custom_store_pipeline.orchestration.assets import build_assets, build_io_managers
+from custom_store_pipeline.orchestration.assets import build_assets
 from custom_store_pipeline.orchestration.config_sensor import Loaded, config_changes
+from custom_store_pipeline.orchestration.garbage_collection import frozen_objects
+from custom_store_pipeline.orchestration.io_manager import build_io_managers
 from custom_store_pipeline.projects.code_versions import code_versions
 from custom_store_pipeline.projects.files import Files, Scope, digest_of, in_scope, scan
 from custom_store_pipeline.projects.loading import load_projects
@@ -146,15 +147,8 @@ class _Seen:
 
 @functools.lru_cache(maxsize=1)
 def _definitions_of(folder: Path, project: str | None, seen: _Seen) -> dg.Definitions:
-    # Nothing that is made here is garbage before the process ends, or a worker sees other files; so looking through it
-    # again and again is in vain: with 10,000 entities that takes a fifth of the time that they take to load, and of
-    # each run's after that.
-    gc.unfreeze()  # those that were made before, if any, are garbage as soon as these are there
-    gc.disable()
-    try:
+    # Nothing that is created here is garbage before the process ends, or a worker sees other files.
+    with frozen_objects():
         built = _build(folder, (), project, seen.files)
         built.get_repository_def()  # what Dagster does next; it keeps the result
-    finally:
-        gc.enable()
-    gc.freeze()
     return built

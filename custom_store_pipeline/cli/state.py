@@ -69,7 +69,7 @@ class StateReport:
         }
 
     def __str__(self) -> str:
-        """A heading, and a line for each thing that is remembered."""
+        """A heading, and a line for each thing that is state."""
         lines = [self.key if self.partition is None else f"{self.key}, partition {self.partition}"]
         lines += [f"  watermark     {column}: {value or 'none yet'}" for column, value in self.watermarks.items()]
         if self.driver_state is not None:
@@ -111,14 +111,14 @@ def _report(instance: dg.DagsterInstance, part: Entity) -> StateReport | None:
         found = load_state(instance, part.target_key, part.partition_key)
     except StateError as error:
         return StateReport(part, problem=str(error))
-    remembered, folder = found.remembered, snapshot_folder(instance, part)
-    if remembered is None:
+    state, folder = found.state, snapshot_folder(instance, part)
+    if state is None:
         return None
-    snapshot = remembered.snapshot
+    snapshot = state.snapshot
     return StateReport(
         part,
-        {name: None if value is None else shown(value) for name, value in remembered.watermarks.items()},
-        encode(remembered.driver_state),
+        {name: None if value is None else shown(value) for name, value in state.watermarks.items()},
+        encode(state.driver_state),
         folder.url(snapshot.files[-1]) if folder and snapshot.files else None,
         snapshot.keys,
         snapshot.bytes,

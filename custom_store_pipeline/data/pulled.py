@@ -1,4 +1,4 @@
-"""Whatever ``pull_data`` returns, turned into one type: data in one piece or in chunks, deletions, metadata."""
+"""Whatever ``pull_data`` returns, turned into one type: a stream of data, deletions, metadata, state."""
 
 from __future__ import annotations
 
@@ -54,51 +54,78 @@ class DataFormat:
 
 
 @dataclass(frozen=True)
+class DataStream:
+    """An entity's data on its way from the source to the target: a stream of pieces, each a DataFrame.
+
+    Attributes:
+        start: starts the stream.
+        is_whole: the data is in one piece. Such a stream can be started again, for another attempt to push it; any
+            other is gone once it was read.
+    """
+
+    start: Callable[[], Iterator[pd.DataFrame]]
+    is_whole: bool = False
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> DataStream:
+        """The data in one piece. Nothing that is done to a piece reaches the next attempt."""
+        return cls(lambda: iter((frame.copy(deep=False),)), is_whole=True)  # copy-on-write: this copies no data
+
+    @classmethod
+    def once(cls, pieces: Iterator[pd.DataFrame]) -> DataStream:
+        """Pieces that can be read once."""
+        return cls(lambda: pieces)
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """The pieces, at least one, in their order."""
+        return self.start()
+
+    def through(self, stage: Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]) -> DataStream:
+        """The same pieces, which pass a stage on their way."""
+        return DataStream(lambda: stage(self.start()), self.is_whole)
+
+    def joined(self) -> pd.DataFrame:
+        """All pieces as one DataFrame."""
+        return join_chunks(list(self))
+
+
+@dataclass(frozen=True)
 class PulledData:
     """What was pulled, whatever the driver returned.
 
     Attributes:
-        frame: the data in one piece, or None when it comes in chunks.
-        chunks: the data chunk by chunk, to be consumed once; None when it is in one piece.
+        stream: the data.
         deletes: the rows to delete, or None when there are none.
-        metadata: the driver's own values for the materialisation.
-        state: what the driver wants to know next time; complete when the last chunk has been taken.
+        metadata: the driver's own values for the materialization.
+        state: what the driver wants to know next time; complete when the last piece has been read.
     """
 
-    frame: pd.DataFrame | None
-    chunks: Iterator[pd.DataFrame] | None
-    deletes: pd.DataFrame | None
-    metadata: Mapping[str, Any]
+    stream: DataStream
+    deletes: pd.DataFrame | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     state: Any = None
 
 
-def read_pulled(returned: Any, data_format: DataFormat, note: Callable[[str], None] | None = None) -> PulledData:
-    """Turns whatever ``pull_data`` returned into :class:`PulledData`, without consuming an iterator.
+def read_pulled(returned: Any, data_format: DataFormat, warn: Callable[[str], None] | None = None) -> PulledData:
+    """Turns whatever ``pull_data`` returned into :class:`PulledData`, without reading an iterator.
 
     Args:
         returned: what the driver returned.
-        data_format: how bytes, text and paths in it are decoded.
-        note: tells the user what was left out, "returned …", once.
+        data_format: how bytes, strings and paths in it are decoded.
+        warn: gets what was left out, "returned …", once.
 
     Raises:
-        UnusableDataError: it is no data; the message, "returned …", names its type and the types that are accepted.
+        UnusableDataError: it is not data; the message, "returned …", names its type and the types that are accepted.
         MissingExtraError: the format's extra is not installed.
     """
     pulled = _as_pulled(returned)
-    told = _Once(note)
-    deletes = None if pulled.deletes is None else _table(pulled.deletes, "deletes", told)
+    warn_once = _Once(warn)
+    deletes = None if pulled.deletes is None else _table(pulled.deletes, "deletes", warn_once)
     if deletes is not None and deletes.empty:
         deletes = None
-    frame = _whole(pulled.data, told)
-    chunks = None if frame is not None else _at_least_one(_same_names(_chunks(pulled.data, data_format, told)))
-    return PulledData(frame, chunks, deletes, dict(pulled.metadata or {}), pulled.state)
-
-
-def in_one_piece(pulled: PulledData) -> pd.DataFrame:
-    """The data as one DataFrame; consumes the chunks. What is done to the frame does not reach a second attempt."""
-    if pulled.frame is not None:
-        return pulled.frame.copy(deep=False)  # with pandas' copy-on-write this copies no data
-    return join_chunks(list(pulled.chunks or ()))
+    frame = _whole(pulled.data, warn_once)
+    stream = DataStream.once(_pieces(pulled.data, data_format, warn_once)) if frame is None else DataStream.of(frame)
+    return PulledData(stream, deletes, dict(pulled.metadata or {}), pulled.state)
 
 
 def _as_pulled(returned: Any) -> Pulled:
@@ -114,28 +141,27 @@ def _as_pulled(returned: Any) -> Pulled:
     return Pulled(returned)
 
 
-@dataclass
 class _Once:
-    """Tells the user something the first time only: each chunk of a pull may have the same to say."""
+    """Warns the first time only: each piece of a pull may have the same to say."""
 
-    note: Callable[[str], None] | None
+    def __init__(self, warn: Callable[[str], None] | None) -> None:
+        self._warn = warn
 
     def __call__(self, text: str) -> None:
-        if self.note is not None:
-            self.note(text)
-            self.note = None
+        if self._warn is not None:
+            self._warn(text)
+            self._warn = None
 
 
-def _whole(data: Any, note: Callable[[str], None]) -> pd.DataFrame | None:
-    """The data if it is a table in one piece, None if it is to be read in chunks."""
+def _whole(data: Any, warn: Callable[[str], None]) -> pd.DataFrame | None:
+    """The data if it is a table in one piece; None if it must be decoded, or read piece by piece."""
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
         if has_row_numbers(data):
-            note(
-                "returned a DataFrame whose index holds integers and has no name; they are taken for numbers of rows "
-                "and left out; name the index if it is data (df.index.name = 'id'), or else leave it out: "
-                "df.reset_index(drop=True)"
+            warn(
+                "returned a DataFrame whose index holds integers and has no name; they are taken for row numbers and "
+                "dropped; name the index if it is data (df.index.name = 'id'), or drop it: df.reset_index(drop=True)"
             )
         return index_as_columns(data)
     if isinstance(data, list) and all(isinstance(row, Mapping) for row in data):
@@ -143,9 +169,9 @@ def _whole(data: Any, note: Callable[[str], None]) -> pd.DataFrame | None:
     return None
 
 
-def _table(data: Any, what: str, note: Callable[[str], None]) -> pd.DataFrame:
+def _table(data: Any, what: str, warn: Callable[[str], None]) -> pd.DataFrame:
     """A small table (deletes) in one piece."""
-    frame = _whole(data, note)
+    frame = _whole(data, warn)
     if frame is not None:
         return frame
     if hasattr(data, "__arrow_c_stream__"):
@@ -156,12 +182,58 @@ def _table(data: Any, what: str, note: Callable[[str], None]) -> pd.DataFrame:
     )
 
 
-def _chunks(data: Any, data_format: DataFormat, note: Callable[[str], None]) -> Iterator[pd.DataFrame]:
+def _pieces(data: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
+    """Data that is not in one piece, as a generator; refuses at once what is not data."""
     if _is_decodable(data):
-        return _decoded(data, data_format)
+        return _read(iter((data,)), data_format, warn, skip_blank=False)
     if isinstance(data, Mapping) or _is_column(data) or not isinstance(data, Iterable):
         raise UnusableDataError(_not_data("returned", data))
-    return _each(iter(data), data_format, note)
+    return _read(iter(data), data_format, warn, skip_blank=True)
+
+
+def _read(
+    items: Iterator[Any], data_format: DataFormat, warn: Callable[[str], None], *, skip_blank: bool
+) -> Iterator[pd.DataFrame]:
+    """The one generator over what a driver yields: decodes each item, and checks what only several pieces can show."""
+    import pandas as pd
+
+    together = _Pieces()
+    try:
+        while True:
+            try:
+                item = next(items)
+            except StopIteration as end:
+                _check_nothing_returned(end.value)
+                break
+            if skip_blank and isinstance(item, bytes | str) and not item.strip():
+                continue  # an empty last piece, for example
+            is_csv = data_format.name == "csv" and isinstance(item, bytes | str)
+            for piece in _decoded(item, data_format, warn):
+                together.check(piece, is_csv=is_csv)
+                yield piece
+        if not together.names_known:
+            yield pd.DataFrame()  # so that a driver that overwrites sees an empty pull, too
+    finally:
+        # The driver's generator may hold a connection: its own clean-up must not wait for the garbage collector.
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
+
+
+def _decoded(item: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
+    frame = _whole(item, warn)
+    if frame is not None:
+        yield frame
+    elif not _is_decodable(item):
+        raise UnusableDataError(_not_data("yielded", item))
+    elif hasattr(item, "__arrow_c_stream__"):
+        yield from _arrow(item)
+    else:
+        try:
+            yield from decode(item, data_format.name, data_format.options)
+        finally:
+            if hasattr(item, "read"):  # an open file that a driver returned is ours to close
+                item.close()
 
 
 def _is_decodable(data: Any) -> bool:
@@ -171,65 +243,44 @@ def _is_decodable(data: Any) -> bool:
     )
 
 
-def _decoded(data: Any, data_format: DataFormat) -> Iterator[pd.DataFrame]:
-    if hasattr(data, "__arrow_c_stream__"):
-        return _arrow(data)
-    return _closing(data, decode(data, data_format.name, data_format.options))
+class _Pieces:
+    """What must be the same in all pieces of a pull."""
+
+    def __init__(self) -> None:
+        self.names_known = False
+        self._names: dict[Any, None] = {}
+        self._header: list[Any] | None = None
+        self._kinds: dict[str, str] = {}
+
+    def check(self, piece: pd.DataFrame, *, is_csv: bool) -> None:
+        """Refuses a column name of another type than before (``1`` after ``"1"``), and pieces of one csv document."""
+        self.names_known = True
+        if is_csv:
+            self._check_header(list(piece.columns))
+            check_kinds(piece, self._kinds)
+        new = [name for name in piece.columns if name not in self._names]
+        if new:
+            self._names.update(dict.fromkeys(new))
+            check_names(self._names)
+
+    def _check_header(self, header: list[Any]) -> None:
+        """Each piece is read as a document of its own: a row of a continued document would become its header."""
+        if self._header is not None and self._header != header:
+            found, before = (", ".join(map(str, names)) for names in (header, self._header))
+            raise UnusableDataError(
+                f"yielded csv with the columns {found} after {before}; each piece must be a csv of its own with the "
+                "same header, so join pieces of one file before, or return an open file"
+            )
+        self._header = header
 
 
-def _closing(data: Any, chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """An open file that a driver returned is ours to close."""
-    try:
-        yield from chunks
-    finally:
-        if hasattr(data, "read"):
-            data.close()
-
-
-def _each(items: Iterator[Any], data_format: DataFormat, note: Callable[[str], None]) -> Iterator[pd.DataFrame]:
-    header: list[Any] | None = None
-    kinds: dict[str, str] = {}
-    try:
-        for item in _all_of(items):
-            frame = _whole(item, note)
-            if frame is not None:
-                yield frame
-            elif isinstance(item, bytes | str) and not item.strip():
-                continue  # an empty last piece, say
-            elif _is_decodable(item):
-                for chunk in _decoded(item, data_format):
-                    if data_format.name == "csv" and isinstance(item, bytes | str):
-                        header = _same_header(header, list(chunk.columns))
-                        check_kinds(chunk, kinds)
-                    yield chunk
-            else:
-                raise UnusableDataError(_not_data("yielded", item))
-    finally:
-        # The driver's generator may hold a connection: its own clean-up must not wait for the garbage collector.
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
-
-
-def _all_of(items: Any) -> Iterator[Any]:
-    """The items; refuses a generator that also returns something, which Python would throw away."""
-    returned = yield from items
-    if returned is not None:
+def _check_nothing_returned(value: Any) -> None:
+    """Python drops what a generator returns."""
+    if value is not None:
         raise UnusableDataError(
-            f"has a yield, which makes it a generator, so the {type(returned).__name__} that it returned is lost; "
+            f"has a yield, which makes it a generator, so the {type(value).__name__} that it returned is lost; "
             "yield it instead"
         )
-
-
-def _same_header(first: list[Any] | None, header: list[Any]) -> list[Any]:
-    """Refuses pieces of one csv document: each would be read as a document of its own, a row of it as its header."""
-    if first is not None and first != header:
-        found, before = (", ".join(map(str, names)) for names in (header, first))
-        raise UnusableDataError(
-            f"yielded csv with the columns {found} after {before}; each piece must be a csv of its own with the same "
-            "header, so join pieces of one file before, or return an open file"
-        )
-    return header
 
 
 def _not_data(where: str, data: Any) -> str:
@@ -245,29 +296,6 @@ def _is_column(data: Any) -> bool:
 
     # A polars Series is an Arrow stream too; only a table has columns or a schema.
     return isinstance(data, pd.Series | pd.Index) or type(data).__name__ == "Series"
-
-
-def _same_names(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Refuses a name that is of another type than in an earlier chunk, such as ``1`` after ``"1"``."""
-    names: dict[Any, None] = {}
-    for chunk in chunks:
-        new = [name for name in chunk.columns if name not in names]
-        if new:
-            names.update(dict.fromkeys(new))
-            check_names(names)
-        yield chunk
-
-
-def _at_least_one(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """So that a driver that overwrites sees an empty pull too."""
-    import pandas as pd
-
-    found = False
-    for chunk in chunks:
-        found = True
-        yield chunk
-    if not found:
-        yield pd.DataFrame()
 
 
 def _arrow(stream: Any) -> Iterator[pd.DataFrame]:

@@ -42,6 +42,11 @@ class DriverVersion:
     file_name: str
     digest: str
 
+    @property
+    def shown(self) -> str:
+        """What messages call it: ``blog/api_store_driver``."""
+        return f"{self.project}/{self.file_name}"
+
 
 def load_driver_class(version: DriverVersion, method: str, redactor: Redactor) -> type[Any]:
     """The driver's class, imported on first use.
@@ -68,15 +73,13 @@ def load_driver_class(version: DriverVersion, method: str, redactor: Redactor) -
         module = importlib.import_module(name)
     except BaseException as error:  # also sys.exit() at the top of a module
         reason, trace = reason_of(error, redactor.text), redactor.text(traceback_of(error))
-    else:
-        found = getattr(module, driver.class_name, None)
-        if not isinstance(found, type):
-            raise DriverNotFoundError(
-                f"'{driver.class_name}' in {driver.shown} is not a class; define it with a class statement"
-            )
-        return found
-    # Raised outside of the handler, so that the driver's exception, with what it may hold, is not its context.
-    raise DriverImportError(f"{driver.shown} cannot be imported: {reason}", trace)
+        raise DriverImportError(f"{driver.shown} cannot be imported: {reason}", trace) from None
+    found = getattr(module, driver.class_name, None)
+    if not isinstance(found, type):
+        raise DriverNotFoundError(
+            f"'{driver.class_name}' in {driver.shown} is not a class; define it with a class statement"
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""Sources whose drivers say when their data has changed: observable in Dagster, and what is materialised then."""
+"""Sources whose drivers say when their data has changed: observable in Dagster, and what is materialized then."""
 
 # No `from __future__ import annotations` here: Dagster looks at the annotation of `context` itself.
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -14,21 +13,14 @@ from custom_store_pipeline.drivers.call_config import RunValues, redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.dagster_internals import AssetExecutionType
 from custom_store_pipeline.orchestration.io_manager import CustomStoreIOManager, io_manager_key
-from custom_store_pipeline.orchestration.step_outcomes import Deed, each_done, step_failure
+from custom_store_pipeline.orchestration.step_outcomes import fail_step, results_of
 from custom_store_pipeline.transfer.batch import TransferFailure
-from custom_store_pipeline.transfer.entity import Progress
+from custom_store_pipeline.transfer.progress import Progress
 
 SENSOR_NAME = "source_changes"
 
 _IN_THE_UI = "in the UI (button Observe), with the selection"
-_OBSERVE = Deed("observed", "observe", _IN_THE_UI, lambda entity: entity.source_key)
 _LONGEST_SHOWN = 200
-
-
-@dataclass(frozen=True)
-class _Observed:
-    entity: Entity
-    fingerprint: str
 
 
 def materialize_on_source_change() -> dg.AutomationCondition[Any]:
@@ -49,13 +41,13 @@ def observe_now_and_then() -> dg.AutomationCondition[Any]:
 
 
 def source_changes(keys: Set[dg.AssetKey]) -> dg.AutomationConditionSensorDefinition:
-    """The sensor that observes sources, and materialises what reads them; Dagster's own, which evaluates conditions."""
+    """The sensor that observes sources, and materializes what reads them; Dagster's own, which evaluates conditions."""
     return dg.AutomationConditionSensorDefinition(
         SENSOR_NAME,
         target=dg.AssetSelection.assets(*sorted(keys)),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=settings.sensor_interval(),
-        description="Observes sources, and materialises entities with on_source_change when theirs has changed.",
+        description="Observes sources, and materializes entities with on_source_change when theirs has changed.",
     )
 
 
@@ -84,15 +76,15 @@ def build_observation(
         run = RunValues(context.run.run_id, context.run.run_id)
         entities = [entity for entity, spec in specs if spec.key in context.selected_asset_keys]
 
-        def observe(entity: Entity, watch: Progress) -> _Observed:
-            watch.phase = "asking for the fingerprint"
-            return _Observed(entity, source.fingerprint(mapping, entity, run, redactor))
+        def observe(entity: Entity, progress: Progress) -> str:
+            progress.phase = "asking for the fingerprint"
+            return source.endpoint(mapping, "from", entity, run, redactor).fingerprint()
 
         failed: list[TransferFailure] = []
-        for observed in each_done(mapping, entities, observe, context.log, redactor, failed):
-            yield _result(observed)
+        for entity, fingerprint in results_of(mapping, entities, observe, context.log, redactor, failed):
+            yield _result(entity, fingerprint)
         if failed:
-            raise step_failure(failed, len(entities), _OBSERVE)
+            fail_step(failed, len(entities), "observe", _IN_THE_UI, lambda entity: entity.source_key)
 
     return dg.AssetsDefinition(
         node_def=observation,
@@ -103,11 +95,11 @@ def build_observation(
     )
 
 
-def _result(observed: _Observed) -> dg.ObserveResult:
+def _result(entity: Entity, fingerprint: str) -> dg.ObserveResult:
     # Fingerprints may be of any length; a data version is stored with every event that depends on it.
-    version = sha256(observed.fingerprint.encode()).hexdigest()[:16]
+    version = sha256(fingerprint.encode()).hexdigest()[:16]
     return dg.ObserveResult(
-        asset_key=observed.entity.source_key,
+        asset_key=entity.source_key,
         data_version=dg.DataVersion(version),
-        metadata={"fingerprint": observed.fingerprint[:_LONGEST_SHOWN]},
+        metadata={"fingerprint": fingerprint[:_LONGEST_SHOWN]},
     )

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from custom_store_pipeline.config.lineage import check_together
-from custom_store_pipeline.config.loading import load_mapping_files
+from custom_store_pipeline.config.loading import LoadedFile, load_mapping_files
 from custom_store_pipeline.config.mapping import SIDES, AssetPath, LoadedMapping, Side
 from custom_store_pipeline.data.formats import missing_extra, unknown_options
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.static_check import DriverSource, check_driver, digest_of, find_driver, read_sources
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
-
-
-@dataclass(frozen=True)
-class BrokenFile:
-    """A mapping file that cannot be used, and why."""
-
-    project: str
-    path: Path
-    problems: tuple[Problem, ...]
 
 
 class FoundDriver(NamedTuple):
@@ -51,7 +42,7 @@ class Projects:
 
     folder: Path
     mappings: tuple[LoadedMapping, ...]
-    broken_files: tuple[BrokenFile, ...]
+    broken_files: tuple[LoadedFile, ...]
     driver_problems: tuple[Problem, ...]
     drivers: Mapping[tuple[str, str], FoundDriver]
     keys_of_other_projects: Set[AssetPath]
@@ -98,7 +89,7 @@ def load_projects(folder: Path, external_keys: Set[AssetPath] = frozenset(), pro
     for mapping, problem in together:
         problems_by_path[mapping.file.path].append(problem)
     broken = tuple(
-        BrokenFile(file.project, file.path, tuple(sorted(problems_by_path[file.path])))
+        replace(file, mappings=(), problems=tuple(sorted(problems_by_path[file.path])))
         for file in files
         if problems_by_path[file.path]
     )

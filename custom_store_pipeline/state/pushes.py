@@ -1,19 +1,23 @@
-"""What each push began from, written before it begins and removed when it has been remembered.
+"""What each push started from, written before it begins and removed when its state is stored.
 
-A push that fails, is killed or comes late may have reached the target all the same, and may have put older rows over
-newer ones. What it left here tells the next run where to begin, so that these rows are sent again.
+A push that fails, is killed or comes late may still have reached the target, and may have put older rows over newer
+ones. From what it recorded here, the next run knows where to start, so that these rows are sent again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import multiprocessing.util
 import os
 import socket
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, run_of
+from custom_store_pipeline.errors import StateStorageError
+from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, file_name, run_of
 from custom_store_pipeline.state.run_context import Outcome
 from custom_store_pipeline.state.serialization import decode, encode
 
@@ -172,3 +176,62 @@ class EarlierPushes:
     def _records(self, suffix: str, run_id: str) -> list[PushRecord]:
         contents = (self.folder.read(name) for name in self.folder.names(suffix) if run_of(name) == run_id)
         return [push for content in contents if (push := PushRecord.from_bytes(content or b"")) is not None]
+
+
+class PushMarks:
+    """The files by which one push tells other runs that it began, and that it may still come.
+
+    Attributes:
+        push_file: the name of the file that says what it started from.
+    """
+
+    def __init__(self, folder: SnapshotFolder | None, push: PushRecord) -> None:
+        """Writes nothing yet; ``folder`` is None if nothing can be stored."""
+        self.push_file = file_name(push.run_id, PUSH)
+        self._orphan_file = file_name(push.run_id, ORPHAN)
+        self._folder = folder
+        self._push = push
+        self._lock = threading.Lock()
+        self._is_under_way = False
+        self._is_orphan = False
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Within it the push is under way, so that its thread can be marked as orphaned."""
+        self._is_under_way = True
+        try:
+            yield
+        finally:
+            self._unmark()
+
+    def write(self) -> None:
+        """Writes what the push starts from.
+
+        Raises:
+            StateStorageError: it cannot be written.
+        """
+        if self._folder is not None:
+            self._folder.write(self.push_file, self._push.to_bytes())
+
+    def mark_orphan(self) -> None:
+        """Tells other runs that the push may still come, if it is under way.
+
+        The mark is removed when the thread returns, or its process ends.
+
+        Raises:
+            StateStorageError: the mark cannot be written.
+        """
+        with self._lock:
+            if not self._is_under_way or self._is_orphan or self._folder is None:
+                return
+            self._folder.write(self._orphan_file, self._push.to_bytes())
+            self._is_orphan = True
+        # Not atexit, whose functions are not called in the processes that multiprocessing starts.
+        multiprocessing.util.Finalize(None, self._unmark, exitpriority=1)
+
+    def _unmark(self) -> None:
+        with self._lock:
+            is_marked, self._is_orphan, self._is_under_way = self._is_orphan, False, False
+        if is_marked and self._folder is not None:
+            with contextlib.suppress(StateStorageError):  # its snapshot is compared with once more than necessary
+                self._folder.remove([self._orphan_file])

@@ -1,39 +1,37 @@
-"""Watches one entity on its way, so that it can be remembered when it has arrived, and finds what was deleted.
+"""Records the state of one entity while it is pulled and pushed, and finds what was deleted.
 
 ::
 
-    pulled ──► watermarks ──► keys ──► compared with what the target may have ──► guards ──► snapshot written ──► push
-                                                                                                                   │
-    remembered, by the materialisation's metadata: watermarks, the driver's state, which snapshots hold ◄──────────┘
+    pulled ──► watermarks ──► keys ──► compared with what the target may have ──► guard ──► snapshot written ──► push
+                                                                                                                  │
+    stored in the materialization's metadata: watermarks, the driver's state, which snapshots hold ◄──────────────┘
 
-A snapshot is written *before* its push, because a push that ended in a crash may have reached the target all the same.
-So the keys that the target may have are those of the snapshots remembered, and of every snapshot since then that no
-successful run has compared with after its push had ended. That also covers two runs at once, and pushes that come late.
-For the same reason each push leaves, before it begins, what it began from (:mod:`.pushes`).
+A snapshot is written *before* its push, because a push that crashed may have reached the target. So the keys that the
+target may have are those of the stored snapshots, and of every later snapshot that no successful run has compared with
+after its push had ended. That also covers two runs at once, and pushes that come late. For the same reason each push
+records, before it begins, what it started from (:mod:`.pushes`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.util
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.frames import join_chunks
-from custom_store_pipeline.data.pulled import PulledData
+from custom_store_pipeline.data.pulled import DataStream, PulledData
 from custom_store_pipeline.errors import StateStorageError, UnusableDataError
-from custom_store_pipeline.state.deletions.key_comparison import ComparisonRules, KeyComparison
-from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SnapshotFolder, file_name
+from custom_store_pipeline.state.deletions.key_comparison import KeyComparison
+from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
 from custom_store_pipeline.state.deletions.spool import Spool
 from custom_store_pipeline.state.entity_state import EntityState
-from custom_store_pipeline.state.pushes import PushRecord
+from custom_store_pipeline.state.pushes import PushMarks, PushRecord
 from custom_store_pipeline.state.run_context import RunContext
 from custom_store_pipeline.state.serialization import UnknownTypeError, decode, encode
 from custom_store_pipeline.state.watermarks import Watermarks
@@ -46,18 +44,8 @@ PullKeys = Callable[[], AbstractContextManager[PulledData]]
 _SNAPSHOTS_KEPT = 3
 
 
-@dataclass
-class _Attempt:
-    """What one pull brought; another attempt begins with a new one."""
-
-    watermarks: Watermarks
-    driver_state: Any = None
-    comparison: KeyComparison | None = None
-    has_rows: bool = False
-
-
 class Recording:
-    """Records one entity, or one partition of it, during one run."""
+    """Records one entity, or one partition of it, during one run. Each pull starts from the same state again."""
 
     def __init__(
         self,
@@ -67,72 +55,81 @@ class Recording:
         folder: SnapshotFolder | None,
         run: RunContext,
         push: PushRecord,
-        covered: Sequence[str] = (),
     ) -> None:
         """Reads nothing yet.
 
         Args:
             entity: the entity.
             config: its mapping's settings.
-            before: what was remembered when the run began.
-            folder: where its key snapshots are; None if nothing can be kept (``DAGSTER_HOME`` is not set).
+            before: the state that the load starts from.
+            folder: where its key snapshots are; None if nothing can be stored (``DAGSTER_HOME`` is not set).
             run: the run.
-            push: what its push begins from.
-            covered: the files of earlier pushes that are of no use any more when this one has been remembered.
+            push: what its push starts from.
         """
         self._entity = entity
         self._config = config
         self._before = before
         self._folder = folder
         self._run = run
-        self._push = push
-        self._covered = covered
-        self._push_file = file_name(run.run_id, PUSH)
-        self._orphan_file = file_name(run.run_id, ORPHAN)
-        self._lock = threading.Lock()
-        self._is_under_way = False
-        self._is_orphan = False
-        self._attempt = self._new_attempt()
+        self._marks = PushMarks(folder, push)
+        self._start_again()
+
+    def _start_again(self) -> None:
+        self._watermarks = Watermarks(
+            self._config.from_.offset.offset_columns,
+            self._before.watermarks,
+            self._run.warn,
+            restart=not self._config.is_incremental,
+        )
+        self._driver_state: Any = None
+        self._comparison: KeyComparison | None = None
+        self._has_rows = False
+        # What else is done with each piece on its way, and when the last one has passed.
+        self._see: list[Callable[[pd.DataFrame], None]] = []
+        self._at_the_end: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
-    def of(self, pulled: PulledData, pull_keys: PullKeys | None) -> Iterator[PulledData]:
+    def record(self, pulled: PulledData, pull_keys: PullKeys | None) -> Iterator[PulledData]:
         """What is to be pushed: the same rows, and with them what was deleted in the source.
 
         Args:
             pulled: what was pulled.
-            pull_keys: pulls all keys that the source has now; None if its driver cannot, which an incremental load
-                that looks for deletions rules out.
+            pull_keys: pulls all keys that the source has now; None if its driver cannot, which is excluded for an
+                incremental load with ``delete_type: keys``.
 
         Raises:
-            StateError: a watermark cannot be told, keys are null or double, too much would be deleted, or the state
+            StateError: a watermark is not known, keys are null or duplicate, too much would be deleted, or the state
                 cannot be read or written.
             PullError: ``pull_keys`` raised, or the source changed while it was read.
         """
-        self._attempt = self._new_attempt()
-        with self._under_way(), contextlib.ExitStack() as until_pushed:
+        self._start_again()
+        with self._marks.under_way(), contextlib.ExitStack() as until_pushed:
             if self._folder is not None:
                 self._run.check()
-                self._folder.write(self._push_file, self._push.to_bytes())
+                self._marks.write()
             if self._config.compares_keys:
                 with _temporary_files():
-                    pulled = self._compared(pulled, pull_keys, until_pushed)
-            yield self._watched(replace(pulled, deletes=self._marked(pulled.deletes)))
+                    pulled = self._compare(pulled, pull_keys, until_pushed)
+            yield replace(
+                pulled,
+                deletes=self._with_log_columns(pulled.deletes),
+                stream=pulled.stream.through(lambda pieces: self._watched(pieces, pulled)),
+            )
 
-    def remembered(self) -> EntityState:
-        """What to remember now that the push has succeeded."""
-        attempt = self._attempt
-        watermarks = attempt.watermarks.after()
-        driver_state = self._before.driver_state if attempt.driver_state is None else attempt.driver_state
+    def state(self) -> EntityState:
+        """The state to store now that the push has succeeded."""
+        watermarks = self._watermarks.after()
+        driver_state = self._before.driver_state if self._driver_state is None else self._driver_state
         if self._config.is_incremental and not watermarks and driver_state is None:
-            self._run.note(
+            self._run.warn(
                 "load_type is incremental, but the mapping has no offset_columns and pull_data returned no "
                 "Pulled(state=…), so the next run will load everything again"
             )
-        if attempt.comparison:
-            snapshot = attempt.comparison.snapshot
-        else:  # the older keys are kept in mind, for when delete_type is switched on again
+        if self._comparison:
+            snapshot = self._comparison.snapshot
+        else:  # the older keys are still known when delete_type is switched on again
             before = self._before.snapshot
-            snapshot = replace(before, unrecorded=before.unrecorded or attempt.has_rows)
+            snapshot = replace(before, unrecorded=before.unrecorded or self._has_rows)
         return replace(
             self._before,
             watermarks=watermarks,
@@ -142,87 +139,54 @@ class Recording:
         )
 
     def clean_up(self, warn: Callable[[str], None]) -> None:
-        """Removes what is of no use any more, but for the newest few snapshots; after the push is remembered.
+        """Removes files that nobody needs after the state is stored; the newest few snapshots stay.
 
         Args:
-            warn: tells the user that it stays.
+            warn: logs that they cannot be removed.
         """
         if self._folder is None:
             return
         old: list[str] = []
-        if self._attempt.comparison:
-            snapshot = self._attempt.comparison.snapshot
+        if self._comparison:
+            snapshot = self._comparison.snapshot
             keep = max(_SNAPSHOTS_KEPT - len(snapshot.files), 1)
             old = sorted(set(snapshot.accounted) - set(snapshot.files))[:-keep]
         try:
-            self._folder.remove([*old, *self._covered, self._push_file])
+            self._folder.remove([*old, *self._run.obsolete, self._marks.push_file])
         except StateStorageError as error:
             warn(f"old key snapshots stay where they are: {error}")
 
     def mark_orphan(self) -> None:
-        """Says to other runs that the push may still come, if it is under way; for a thread that is given up.
-
-        The mark goes when the thread returns, or its process ends.
+        """Tells other runs that the push may still come, if it is under way; for a thread that is orphaned.
 
         Raises:
             StateStorageError: the mark cannot be written.
         """
-        with self._lock:
-            if not self._is_under_way or self._is_orphan or self._folder is None:
-                return
-            self._folder.write(self._orphan_file, self._push.to_bytes())
-            self._is_orphan = True
-        # Not atexit, whose functions are not called in the processes that multiprocessing starts.
-        multiprocessing.util.Finalize(None, self._unmark_orphan, exitpriority=1)
+        self._marks.mark_orphan()
 
-    def _unmark_orphan(self) -> None:
-        with self._lock:
-            is_marked, self._is_orphan, self._is_under_way = self._is_orphan, False, False
-        if is_marked and self._folder is not None:
-            with contextlib.suppress(StateStorageError):  # its snapshot is compared with once more than it need be
-                self._folder.remove([self._orphan_file])
-
-    @contextlib.contextmanager
-    def _under_way(self) -> Iterator[None]:
-        self._is_under_way = True
-        try:
-            yield
-        finally:
-            self._unmark_orphan()
-
-    def _new_attempt(self) -> _Attempt:
-        columns = self._config.from_.offset.offset_columns
-        restart = not self._config.is_incremental
-        return _Attempt(Watermarks(columns, self._before.watermarks, self._run.note, restart=restart))
-
-    def _watched(self, pulled: PulledData) -> PulledData:
-        """The data, whose watermarks and state are taken before it is pushed, or before its last chunk is."""
-        watermarks = self._attempt.watermarks
-        if pulled.frame is not None:
-            watermarks.see(pulled.frame)
-            self._attempt.has_rows = not pulled.frame.empty
-            self._attempt.driver_state = self._copied(pulled.state)
-            return pulled
-
-        def watched(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-            for chunk in chunks:
-                watermarks.see(chunk)
-                self._attempt.has_rows |= not chunk.empty
-                yield chunk
-            # Only now is it complete: a generator may fill in its state as it goes.
-            self._attempt.driver_state = self._copied(pulled.state)
-
-        return replace(pulled, chunks=watched(pulled.chunks or iter(())))
+    def _watched(self, pieces: Iterator[pd.DataFrame], pulled: PulledData) -> Iterator[pd.DataFrame]:
+        """The one stage that pieces pass: what is stored of them is known before the last one is pushed."""
+        for piece in pieces:
+            self._watermarks.see(piece)
+            self._has_rows |= not piece.empty
+            for see in self._see:
+                see(piece)
+            yield piece
+            del piece  # or it would stay in memory while the next one is waited for
+        for finish in self._at_the_end:
+            finish()
+        # Only now is it complete: a generator may fill in its state as it goes.
+        self._driver_state = self._copied(pulled.state)
 
     def _copied(self, state: Any) -> Any:
-        """The driver's own state as it will come back; what cannot be remembered must not be pushed."""
+        """The driver's own state as it will come back; what cannot be stored must not be pushed."""
         who = f"pull_data of '{self._entity.name}' returned Pulled(state=…)"
         try:
             encoded = encode(state)
         except UnknownTypeError as error:
             raise UnusableDataError(
-                f"{who} with a value of the type {error}, which cannot be remembered; "
-                "use dicts, lists, texts, numbers, dates and times"
+                f"{who} with a value of the type {error}, which cannot be stored; "
+                "use dicts, lists, strings, numbers, dates and times"
             ) from None
         readable = repr(state)  # of bytes too
         if self._run.redactor.value(encoded) != encoded or self._run.redactor.text(readable) != readable:
@@ -231,8 +195,8 @@ class Recording:
             )
         return decode(encoded)
 
-    def _marked(self, deletes: pd.DataFrame | None) -> pd.DataFrame | None:
-        """With ``soft_delete``: the columns that mark rows as deleted, beside those that say which rows are meant."""
+    def _with_log_columns(self, deletes: pd.DataFrame | None) -> pd.DataFrame | None:
+        """With ``soft_delete``: the columns that mark rows as deleted, beside those that identify the rows."""
         if deletes is None or self._config.delete_mode != "soft_delete":
             return deletes
         marked = deletes.copy(deep=False)
@@ -240,62 +204,45 @@ class Recording:
             marked[log.column] = [log.value] * len(marked)
         return marked
 
-    def _compared(
+    def _compare(
         self, pulled: PulledData, pull_keys: PullKeys | None, until_pushed: contextlib.ExitStack
     ) -> PulledData:
         temp = Path(until_pushed.enter_context(tempfile.TemporaryDirectory(prefix="custom_store_")))
-        rules = ComparisonRules(
-            self._entity.primary_keys,
-            max_fraction=self._config.max_delete_fraction,
-            ignore_before=self._config.first_load,
-            replaces_target=self._config.replaces_target,
-        )
-        comparison = KeyComparison(rules, self._before.snapshot, self._folder, self._run, temp)
-        self._attempt.comparison = comparison
-        if pull_keys is not None and (self._config.is_incremental or pulled.frame is None):
-            pulled = self._beside_pulled_keys(pulled, pull_keys, comparison)
-        elif pulled.frame is not None:
-            keys = comparison.writer("keys")
-            keys.add(pulled.frame)
-            comparison.compare(keys.close())
-        else:
-            pulled = self._spooled(pulled, comparison, until_pushed.enter_context(Spool()))
-        return replace(pulled, deletes=self._merged(pulled.deletes, comparison.deletes))
-
-    def _spooled(self, pulled: PulledData, comparison: KeyComparison, spool: Spool) -> PulledData:
-        """Deletions must be known before the push begins, and are known when the last chunk has been seen."""
+        before = self._before.snapshot
+        comparison = KeyComparison(self._entity.primary_keys, self._config, before, self._folder, self._run, temp)
+        self._comparison = comparison
+        if pull_keys is not None and (self._config.is_incremental or not pulled.stream.is_whole):
+            self._compare_pulled_keys(pulled.stream, pull_keys, comparison)
+            return replace(pulled, deletes=self._merged(pulled.deletes, comparison.deletes))
+        # Deletions must be known before the push begins, and are known when the last piece has been read.
+        spool = None if pulled.stream.is_whole else until_pushed.enter_context(Spool())
         keys = comparison.writer("keys")
-        for chunk in pulled.chunks or ():
+        for piece in pulled.stream:
             self._run.check()
-            keys.add(chunk)
-            spool.add(chunk)
+            keys.add(piece)
+            if spool:
+                spool.add(piece)
         comparison.compare(keys.close())
-        return replace(pulled, chunks=spool.chunks())
+        stream = DataStream.once(spool.chunks()) if spool else pulled.stream
+        return replace(pulled, stream=stream, deletes=self._merged(pulled.deletes, comparison.deletes))
 
-    def _beside_pulled_keys(self, pulled: PulledData, pull_keys: PullKeys, comparison: KeyComparison) -> PulledData:
-        """The keys come from ``pull_keys``, the rows are those that changed; both were not read at one moment."""
+    def _compare_pulled_keys(self, stream: DataStream, pull_keys: PullKeys, comparison: KeyComparison) -> None:
+        """The keys come from ``pull_keys``, the rows are those that changed; they were not read at one moment."""
         keys, rows = comparison.writer("keys", "pull_keys"), comparison.writer("rows")
         with pull_keys() as source:
-            for chunk in [source.frame] if source.frame is not None else source.chunks or ():
+            for piece in source.stream:
                 self._run.check()
-                keys.add(chunk)
-        if pulled.frame is not None:
-            rows.add(pulled.frame)
+                keys.add(piece)
+        if stream.is_whole:
+            for piece in stream:
+                rows.add(piece)
             pushed = rows.close()
             comparison.compare(keys.close(), pushed, of_all_rows=False)
             comparison.keep_what_came_between(pushed)
-            return pulled
+            return
         comparison.compare(keys.close(), of_all_rows=False)
-
-        def counted(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-            for chunk in chunks:
-                with _temporary_files():
-                    rows.add(chunk)
-                yield chunk
-            with _temporary_files():
-                comparison.keep_what_came_between(rows.close())
-
-        return replace(pulled, chunks=counted(pulled.chunks or iter(())))
+        self._see.append(_temporary_files()(rows.add))
+        self._at_the_end.append(_temporary_files()(lambda: comparison.keep_what_came_between(rows.close())))
 
     def _merged(self, own: pd.DataFrame | None, found: pd.DataFrame | None) -> pd.DataFrame | None:
         """The driver's own deletes and those that were found, each row once."""
@@ -306,7 +253,7 @@ class Recording:
         if absent:
             raise UnusableDataError(
                 f"the deletes that pull_data of '{self._entity.name}' returned have no column {', '.join(absent)}, so "
-                "they cannot be put together with those found by comparing keys; add it"
+                "they cannot be combined with those found by comparing keys; add it"
             )
         known = set(own[names].itertuples(index=False, name=None))
         others = [row not in known for row in found.itertuples(index=False, name=None)]
@@ -315,11 +262,11 @@ class Recording:
 
 @contextlib.contextmanager
 def _temporary_files() -> Iterator[None]:
-    """What the disk refuses, as an error that says what to do; the drivers' own errors are none of these."""
+    """What the disk refuses, as an error that says what to do; drivers' own errors are not OSErrors here."""
     try:
         yield
     except OSError as error:
         raise StateStorageError(
-            f"keys and chunks cannot be kept in {tempfile.gettempdir()} while they are compared: {error}; free "
+            f"keys and chunks cannot be stored in {tempfile.gettempdir()} while they are compared: {error}; free "
             "space, or set TMPDIR to a larger disk"
         ) from None

@@ -1,7 +1,7 @@
 """What the next run of an entity starts from: the newest state that counts, or an earlier one.
 
-Runs may overlap, fail after they have pushed, push late, be deleted, and meet a wipe. Whatever may have put older rows
-over newer ones in the target makes the next run begin where that began, so that these rows are sent again.
+Runs may overlap, fail after they have pushed, push late, be deleted, and meet a wipe. A push that may have put older
+rows over newer ones in the target makes the next run start where that push started. So these rows are sent again.
 """
 
 from __future__ import annotations
@@ -54,28 +54,30 @@ class StoredState:
         try:
             return EntityState.from_json(self.content)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            problem = f"what is remembered cannot be read ({type(error).__name__}: {error})"
-        raise StateError(f"{problem}; forget it: custom-store state reset ENTITY")
+            raise StateError(
+                f"the stored state cannot be read ({type(error).__name__}: {error}); reset it: "
+                "custom-store state reset ENTITY"
+            ) from None
 
 
 @dataclass(frozen=True)
 class LoadedState:
-    """What was found.
+    """The state that was loaded for the next run.
 
     Attributes:
-        remembered: what the next run starts from; None for nothing.
-        position: where it was found in the event log: changes with each successful push and each forgetting.
+        state: what the next run starts from; None for nothing.
+        position: where it was found in the event log: changes with each successful push and each reset.
         starts_from: the position of the state that the next run starts from; an earlier one after runs that overlapped.
-        run_id: the run that pushed, or that forgot by hand (then empty).
+        run_id: the run that pushed; empty after a reset.
         when: when it was stored, in UTC; None for nothing.
         overlapped: two runs of the entity were at work at once, so that the next one starts where the earlier of them
             started.
         wiped_at: when the asset was last wiped, in seconds since 1970; 0 for never.
         repeats: the run whose push failed, or was late, so that the next run starts where it started; or empty.
-        unrecorded: such a push may have left rows whose keys no snapshot tells of.
+        unrecorded: such a push may have left rows whose keys are in no snapshot.
     """
 
-    remembered: EntityState | None = None
+    state: EntityState | None = None
     position: int = 0
     starts_from: int = 0
     run_id: str = ""
@@ -88,7 +90,7 @@ class LoadedState:
 
 def starting_point(
     states: Iterable[StoredState],
-    forgotten_at: Callable[[int], int],
+    reset_after: Callable[[int], int],
     last_wipe: float,
     failed: Sequence[PushRecord] = (),
 ) -> LoadedState:
@@ -96,7 +98,7 @@ def starting_point(
 
     Args:
         states: the states that are stored, newest first; those that were wiped or deleted are not among them.
-        forgotten_at: the position of the newest forgetting after a position; 0 if there is none.
+        reset_after: the position of the newest reset after a position; 0 if there is none.
         last_wipe: when the asset was last wiped, in seconds since 1970; 0 for never.
         failed: the pushes that have ended, and of which no state was stored.
 
@@ -107,10 +109,10 @@ def starting_point(
     latest = next(states, None)
     unrecorded = any(not push.with_keys for push in failed)
     since = latest.begun_after if latest else 0
-    # What a run remembered that was at work while all was forgotten does not count either.
-    forgotten = forgotten_at(since)
-    if latest is None or forgotten or latest.met_a_wipe(last_wipe):
-        position = max(forgotten, latest.position if latest else 0)
+    # State of a run that was at work during a reset does not count either.
+    reset_position = reset_after(since)
+    if latest is None or reset_position or latest.met_a_wipe(last_wipe):
+        position = max(reset_position, latest.position if latest else 0)
         return LoadedState(position=position, starts_from=position, wiped_at=last_wipe, unrecorded=unrecorded)
     found = LoadedState(
         latest.decoded(),
@@ -122,10 +124,10 @@ def starting_point(
         unrecorded=unrecorded,
     )
     found = _before_overlap(found, since, states)
-    if not failed or found.remembered is None:
+    if not failed or found.state is None:
         return found
-    forgotten_since = any(push.wiped_at != last_wipe or forgotten_at(push.position) for push in failed)
-    return _before_failed_pushes(found, failed, forgotten_since=forgotten_since)
+    reset_since = any(push.wiped_at != last_wipe or reset_after(push.position) for push in failed)
+    return _before_failed_pushes(found, failed, reset_since=reset_since)
 
 
 def _before_overlap(found: LoadedState, since: int, earlier_states: Iterator[StoredState]) -> LoadedState:
@@ -140,30 +142,30 @@ def _before_overlap(found: LoadedState, since: int, earlier_states: Iterator[Sto
             break
         overlapped = True
         began = min(began, earlier.begun_after)
-    if not overlapped or found.remembered is None:
+    if not overlapped or found.state is None:
         return found
-    remembered = replace(found.remembered, watermarks=before.watermarks, driver_state=before.driver_state)
-    return replace(found, remembered=remembered, starts_from=began, overlapped=True)
+    state = replace(found.state, watermarks=before.watermarks, driver_state=before.driver_state)
+    return replace(found, state=state, starts_from=began, overlapped=True)
 
 
-def _before_failed_pushes(found: LoadedState, failed: Sequence[PushRecord], *, forgotten_since: bool) -> LoadedState:
+def _before_failed_pushes(found: LoadedState, failed: Sequence[PushRecord], *, reset_since: bool) -> LoadedState:
     """The next run starts where the earliest of the pushes started, or lower.
 
     A later state may have lower watermarks (a full load of an older source, a load after a wipe), so it is each
     column's lowest that counts. Of the driver's own state it cannot be told which is the lower one.
     """
-    remembered, earliest = found.remembered or EntityState(), min(failed, key=lambda push: push.position)
-    watermarks: Mapping[str, Any] = remembered.watermarks
+    state, earliest = found.state or EntityState(), min(failed, key=lambda push: push.position)
+    watermarks: Mapping[str, Any] = state.watermarks
     for push in failed:
         watermarks = _lowest(watermarks, push.watermarks)
-    driver_state = remembered.driver_state
-    if earliest.position < found.starts_from or forgotten_since:
-        driver_state = None if forgotten_since else earliest.driver_state
-    if watermarks == remembered.watermarks and driver_state == remembered.driver_state:
+    driver_state = state.driver_state
+    if earliest.position < found.starts_from or reset_since:
+        driver_state = None if reset_since else earliest.driver_state
+    if watermarks == state.watermarks and driver_state == state.driver_state:
         return found
-    remembered = replace(remembered, watermarks=watermarks, driver_state=driver_state)
+    state = replace(state, watermarks=watermarks, driver_state=driver_state)
     starts_from = min(found.starts_from, earliest.position)
-    return replace(found, remembered=remembered, starts_from=starts_from, repeats=earliest.run_id)
+    return replace(found, state=state, starts_from=starts_from, repeats=earliest.run_id)
 
 
 def _lowest(some: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,43 +179,29 @@ def _lowest(some: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any
     return lowest
 
 
-@dataclass(frozen=True)
-class LoadStart:
-    """What one load of an entity starts from.
-
-    Attributes:
-        before: the state that it starts from.
-        push: what its push leaves for other runs.
-    """
-
-    before: EntityState
-    push: PushRecord
-
-
-def load_start(recalled: LoadedState, config: MappingConfig, source: str, run_id: str) -> LoadStart:
-    """What one load of an entity starts from.
+def load_start(loaded: LoadedState, config: MappingConfig, source: str, run_id: str) -> tuple[EntityState, PushRecord]:
+    """The state that one load of an entity starts from, and what its push records for other runs.
 
     Args:
-        recalled: what is remembered of the entity.
+        loaded: the state of the entity that is stored.
         config: its mapping's settings.
         source: the asset key of its source, its parts joined by ``/``.
         run_id: the run.
     """
-    before = recalled.remembered or EntityState()
+    before = loaded.state or EntityState()
     if before.source != source:
-        # Watermarks of another source mean nothing here; what the target has from it is still there to be deleted.
+        # Watermarks of another source mean nothing here; what the target has from it can still be deleted.
         before = EntityState(snapshot=before.snapshot)
     if config.first_load:
         before = EntityState()
-    snapshot = replace(before.snapshot, unrecorded=before.snapshot.unrecorded or recalled.unrecorded)
-    before = replace(before, snapshot=snapshot, begun_after=recalled.position, wiped_at=recalled.wiped_at)
-    with_keys = config.compares_keys
-    push = PushRecord(run_id, wiped_at=recalled.wiped_at, with_keys=with_keys)
-    if config.is_incremental and not config.first_load:  # others may touch any row
+    snapshot = replace(before.snapshot, unrecorded=before.snapshot.unrecorded or loaded.unrecorded)
+    before = replace(before, snapshot=snapshot, begun_after=loaded.position, wiped_at=loaded.wiped_at)
+    push = PushRecord(run_id, wiped_at=loaded.wiped_at, with_keys=config.compares_keys)
+    if config.is_incremental and not config.first_load:  # other loads may touch any row
         push = replace(
             push,
-            position=recalled.starts_from,
+            position=loaded.starts_from,
             watermarks=before.watermarks,
             driver_state=before.driver_state,
         )
-    return LoadStart(before, push)
+    return before, push

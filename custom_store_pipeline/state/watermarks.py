@@ -19,19 +19,19 @@ class Watermarks:
     """The greatest values of some columns, as rows pass by."""
 
     def __init__(
-        self, columns: Sequence[str], before: Mapping[str, Any], note: Callable[[str], None], *, restart: bool = False
+        self, columns: Sequence[str], before: Mapping[str, Any], warn: Callable[[str], None], *, restart: bool = False
     ) -> None:
         """Starts from what is known.
 
         Args:
             columns: the offset columns.
             before: the watermarks that were reached so far, by column; those of other columns are left alone.
-            note: tells the user what should not pass in silence.
+            warn: logs what the user should know.
             restart: everything is loaded again, so a watermark may also fall.
         """
         self._columns = columns
         self._before = before
-        self._note = note
+        self._warn = warn
         self._restart = restart
         self._greatest: dict[str, Any] = {}
         self._doubted: set[str] = set()
@@ -68,7 +68,7 @@ class Watermarks:
             try:
                 reached[column] = self._greater(column, None if self._restart and value is not None else before, value)
             except WatermarkError:
-                self._note(
+                self._warn(
                     f"the offset column '{column}' was {type(before).__name__} ({shown(before)}) and is "
                     f"{type(value).__name__} ({shown(value)}) now; the watermark starts anew"
                 )
@@ -90,7 +90,7 @@ class Watermarks:
         before = self._before.get(column)
         if not _is_infinite(before):
             return before
-        self._note(
+        self._warn(
             f"the watermark of the offset column '{column}' was {before}, after which nothing is newer; it starts anew"
         )
         return None
@@ -99,7 +99,7 @@ class Watermarks:
         """Tells the user once that the greatest value of a column may not be what it should."""
         if doubt is not None and column not in self._doubted:
             self._doubted.add(column)
-            self._note(f"the offset column '{column}' holds {doubt}, or rows may be left out of the next run")
+            self._warn(f"the offset column '{column}' holds {doubt}, or rows may be left out of the next run")
 
 
 def _values(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -13,7 +13,9 @@ Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 
-def push_while_pulling(chunks: Iterator[Chunk], push: Callable[[Iterator[Chunk]], Result]) -> tuple[Result, float]:
+def push_while_pulling(
+    chunks: Iterator[Chunk], push: Callable[[Iterator[Chunk]], Result], check: Callable[[], None] = lambda: None
+) -> tuple[Result, float]:
     """Pushes chunks in a thread of its own, while this one pulls the next: at most one that nobody has asked for.
 
     The source is only ever called from this thread and the target from the other, because what drivers hold may be
@@ -22,6 +24,7 @@ def push_while_pulling(chunks: Iterator[Chunk], push: Callable[[Iterator[Chunk]]
     Args:
         chunks: pulls them; what it raises is raised where the push asks for the next chunk.
         push: is called with an iterator over the chunks.
+        check: raises if the push was cancelled; called before each chunk is handed over.
 
     Returns:
         What ``push`` returned, and the seconds for which it waited for chunks.
@@ -45,6 +48,7 @@ def push_while_pulling(chunks: Iterator[Chunk], push: Callable[[Iterator[Chunk]]
                 raise chunk
             if chunk is None:
                 return
+            check()
             yield chunk
             del chunk  # or it would stay in memory while the next one is waited for
 

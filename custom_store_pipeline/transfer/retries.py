@@ -30,17 +30,17 @@ def waiting_time(retries: Retries, attempt: int) -> float:
 class Attempts:
     """Counts the attempts of one side of one entity, and waits between them."""
 
-    def __init__(self, retries: Retries, wait: Callable[[float], None], note: Callable[[str], None]) -> None:
+    def __init__(self, retries: Retries, wait: Callable[[float], None], warn: Callable[[str], None]) -> None:
         """Starts at the first attempt.
 
         Args:
             retries: the mapping's ``retries``.
             wait: waits for some seconds.
-            note: tells the user that an attempt failed and when the next one starts.
+            warn: logs that an attempt failed, and when the next one starts.
         """
         self._retries = retries
         self._wait = wait
-        self._note = note
+        self._warn = warn
         self.number = 1
 
     def next_or_raise(self, failure: DriverCallError) -> None:
@@ -48,6 +48,6 @@ class Attempts:
         if failure.terminal or self.number >= self._retries.max_attempts:
             raise failure
         seconds = waiting_time(self._retries, self.number)
-        self._note(f"attempt {self.number} of {self._retries.max_attempts} failed, next in {seconds:.1f} s: {failure}")
+        self._warn(f"attempt {self.number} of {self._retries.max_attempts} failed, next in {seconds:.1f} s: {failure}")
         self.number += 1
         self._wait(seconds)

@@ -45,7 +45,7 @@ class EarlierSnapshots:
         """What to remember when they have been compared with: all but those whose push may still come."""
         carried = [name for name, outcome in self.outcomes.items() if outcome == "running"]
         for run_id in sorted({run_of(name) for name in carried if name in self.before.carried}):
-            self.run.note(
+            self.run.warn(
                 f"run {run_id} has not ended in Dagster, so the keys that it may still push are compared with in each "
                 "run; if it is gone, terminate it there"
             )
@@ -79,7 +79,7 @@ class EarlierSnapshots:
         gone = [name for name in files if name not in self.names]
         if not gone or not any(name > max(gone) for name in self.names):
             return files
-        self.run.note(
+        self.run.warn(
             f"the key snapshot {gone[-1]} was cleaned up by a later run that was deleted in Dagster since; the "
             "snapshots that are there are compared with instead"
         )
@@ -100,7 +100,7 @@ class EarlierSnapshots:
                 "restore the file, or forget what is remembered (the next run loads everything and deletes nothing): "
                 f"custom-store state reset {self.run.entity}"
             )
-        self.run.note(
+        self.run.warn(
             f"the key snapshot {place} is damaged ({error.reason}); it is passed over, because the run that wrote it "
             "never finished its push"
         )

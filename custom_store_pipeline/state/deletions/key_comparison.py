@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from custom_store_pipeline.errors import DamagedSnapshotError, PullError, TooManyDeletesError
+from custom_store_pipeline.config.models import MappingConfig
+from custom_store_pipeline.errors import DamagedSnapshotError, PullError
+from custom_store_pipeline.state.deletions.delete_guard import check_deletes
 from custom_store_pipeline.state.deletions.earlier_snapshots import EarlierSnapshots
 from custom_store_pipeline.state.deletions.key_files import Keys, KeyWriter, first_keys
 from custom_store_pipeline.state.deletions.key_queries import (
@@ -30,23 +32,6 @@ if TYPE_CHECKING:
 _UNTOLD = "load everything once with write_mode: overwrite, or delete them in the target"
 
 
-@dataclass(frozen=True)
-class ComparisonRules:
-    """How keys are compared.
-
-    Attributes:
-        primary_keys: the key columns.
-        max_fraction: the share of the known keys that may be deleted.
-        ignore_before: compare with nothing this time, and start anew (``first_load``).
-        replaces_target: the target is overwritten with all rows, so nothing in it is older than this load.
-    """
-
-    primary_keys: Sequence[str]
-    max_fraction: float
-    ignore_before: bool
-    replaces_target: bool
-
-
 class KeyComparison:
     """Compares the keys of one pull.
 
@@ -58,7 +43,8 @@ class KeyComparison:
 
     def __init__(
         self,
-        rules: ComparisonRules,
+        primary_keys: Sequence[str],
+        config: MappingConfig,
         before: SnapshotRecord,
         folder: SnapshotFolder | None,
         run: RunContext,
@@ -67,7 +53,8 @@ class KeyComparison:
         """Reads nothing yet.
 
         Args:
-            rules: how keys are compared.
+            primary_keys: the key columns.
+            config: the mapping's settings.
             before: what is remembered of the snapshots.
             folder: where they are; None if nothing can be kept.
             run: the run.
@@ -75,7 +62,8 @@ class KeyComparison:
         """
         self.deletes: pd.DataFrame | None = None
         self.snapshot = before
-        self._rules = rules
+        self._primary_keys = primary_keys
+        self._config = config
         self._before = before
         self._folder = folder
         self._run = run
@@ -86,7 +74,7 @@ class KeyComparison:
 
     def writer(self, name: str, method: str = "pull_data") -> KeyWriter:
         """A writer of keys, which a driver's method returned, into the local folder."""
-        return KeyWriter(self._temp / f"{name}.parquet", self._rules.primary_keys, method)
+        return KeyWriter(self._temp / f"{name}.parquet", self._primary_keys, method)
 
     def compare(self, keys: Keys | None, pushed: Keys | None = None, *, of_all_rows: bool = True) -> None:
         """Finds the deletions, and writes the snapshot aside if they pass the guards.
@@ -117,7 +105,7 @@ class KeyComparison:
             return None
         earlier = EarlierSnapshots(self._folder, self._before, self._run, self._temp)
         known: Sequence[Keys] | None = []
-        if not self._rules.ignore_before:
+        if not self._config.first_load:
             files = earlier.read()
             known = self._known(files, keys)
             self._find_deletes(earlier, files, [keys] if pushed is None else [keys, pushed])
@@ -168,7 +156,7 @@ class KeyComparison:
             absent = write_without(absent, [rows], self._temp / "absent.parquet", self._temp)
         if self._folder is None or absent is None:
             return
-        self._run.note(
+        self._run.warn(
             f"{absent.count:,} keys that pull_keys returned are neither in the target nor in what pull_data returned, "
             f"such as {examples(first_keys(absent))}: rows that came late, or were restored with an old value of an "
             "offset column, are missing in the target. Pull them with from.offset.lookback, or load everything once "
@@ -193,14 +181,14 @@ class KeyComparison:
         """The keys that remembered pushes have brought; None, and it is said what that means, if some are not known."""
         changed = next((file for file in files.values() if not comparable(file, keys)), None)
         if changed:
-            self._run.note(
+            self._run.warn(
                 f"the primary keys were {_described(changed)} and are {_described(keys)} now, so what was deleted in "
                 f"between cannot be told; the key snapshot starts anew{self._remedy}"
             )
             return None
         if self._before.unrecorded:
-            if not self._rules.replaces_target:
-                self._run.note(
+            if not self._config.replaces_target:
+                self._run.warn(
                     "rows were pushed while delete_type was none, and their keys were not recorded; those that were "
                     f"deleted in the source since cannot be told{self._remedy}"
                 )
@@ -223,7 +211,7 @@ class KeyComparison:
 
     @property
     def _remedy(self) -> str:
-        return "" if self._rules.replaces_target else f". If there are any, {_UNTOLD}"
+        return "" if self._config.replaces_target else f". If there are any, {_UNTOLD}"
 
     def _compare_with(self, usable: Mapping[str, Keys], now: Sequence[Keys]) -> None:
         deletes = missing_keys(list(usable.values()), now, self._temp)
@@ -231,17 +219,13 @@ class KeyComparison:
         first_time = [file for name, file in usable.items() if name not in self._before.carried]
         if first_time:
             lost = deletes if len(first_time) == len(usable) else missing_keys(first_time, now, self._temp)
-            self._guard(len(lost), count_distinct(first_time, self._temp), now[0].count)
-        self.deletes = deletes if len(deletes) else None
-
-    def _guard(self, deletes: int, known: int, pulled: int) -> None:
-        if deletes > self._rules.max_fraction * known:
-            raise TooManyDeletesError(
-                f"{deletes:,} of {known:,} known keys ({deletes / known:.0%}) are not among the {pulled:,} that were "
-                f"pulled, and max_delete_fraction is {self._rules.max_fraction:g}; nothing was pushed. Find out why "
-                "the source lacks them; if they were deleted there, raise max_delete_fraction for one run (1 allows "
-                "all)"
+            check_deletes(
+                len(lost),
+                count_distinct(first_time, self._temp),
+                pulled=now[0].count,
+                max_fraction=self._config.max_delete_fraction,
             )
+        self.deletes = deletes if len(deletes) else None
 
     def _write_aside(self, keys: Keys) -> None:
         if self._folder is None:
