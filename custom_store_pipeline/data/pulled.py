@@ -185,14 +185,20 @@ def _table(data: Any, what: str, warn: Callable[[str], None]) -> pd.DataFrame:
 def _pieces(data: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
     """Data that is not in one piece, as a generator; refuses at once what is not data."""
     if _is_decodable(data):
-        return _read(iter((data,)), data_format, warn, skip_blank=False)
+        frames = _frames_of(data, data_format, warn)
+        return _read(iter((data,)), lambda _: frames, is_csv=False)
     if isinstance(data, Mapping) or _is_column(data) or not isinstance(data, Iterable):
         raise UnusableDataError(_not_data("returned", data))
-    return _read(iter(data), data_format, warn, skip_blank=True)
+
+    def frames_of(item: Any) -> Iterator[pd.DataFrame] | None:
+        is_blank = isinstance(item, bytes | str) and not item.strip()  # an empty last piece, for example
+        return None if is_blank else _frames_of(item, data_format, warn)
+
+    return _read(iter(data), frames_of, is_csv=data_format.name == "csv")
 
 
 def _read(
-    items: Iterator[Any], data_format: DataFormat, warn: Callable[[str], None], *, skip_blank: bool
+    items: Iterator[Any], frames_of: Callable[[Any], Iterator[pd.DataFrame] | None], *, is_csv: bool
 ) -> Iterator[pd.DataFrame]:
     """The one generator over what a driver yields: decodes each item, and checks what only several pieces can show."""
     import pandas as pd
@@ -205,13 +211,14 @@ def _read(
             except StopIteration as end:
                 _check_nothing_returned(end.value)
                 break
-            if skip_blank and isinstance(item, bytes | str) and not item.strip():
-                continue  # an empty last piece, for example
-            is_csv = data_format.name == "csv" and isinstance(item, bytes | str)
-            for piece in _decoded(item, data_format, warn):
-                together.check(piece, is_csv=is_csv)
-                yield piece
-        if not together.names_known:
+            try:
+                for piece in frames_of(item) or ():
+                    together.check(piece, is_csv=is_csv and isinstance(item, bytes | str))
+                    yield piece
+            finally:
+                if hasattr(item, "read"):  # an open file that a driver returned is ours to close
+                    item.close()
+        if not together.exist:
             yield pd.DataFrame()  # so that a driver that overwrites sees an empty pull, too
     finally:
         # The driver's generator may hold a connection: its own clean-up must not wait for the garbage collector.
@@ -220,20 +227,16 @@ def _read(
             close()
 
 
-def _decoded(item: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
+def _frames_of(item: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
+    """The DataFrames in one thing that a driver returned or yielded, decoded while they are read."""
     frame = _whole(item, warn)
     if frame is not None:
-        yield frame
-    elif not _is_decodable(item):
+        return iter((frame,))
+    if not _is_decodable(item):
         raise UnusableDataError(_not_data("yielded", item))
-    elif hasattr(item, "__arrow_c_stream__"):
-        yield from _arrow(item)
-    else:
-        try:
-            yield from decode(item, data_format.name, data_format.options)
-        finally:
-            if hasattr(item, "read"):  # an open file that a driver returned is ours to close
-                item.close()
+    if hasattr(item, "__arrow_c_stream__"):
+        return _arrow(item)
+    return decode(item, data_format.name, data_format.options)
 
 
 def _is_decodable(data: Any) -> bool:
@@ -247,14 +250,14 @@ class _Pieces:
     """What must be the same in all pieces of a pull."""
 
     def __init__(self) -> None:
-        self.names_known = False
+        self.exist = False
         self._names: dict[Any, None] = {}
         self._header: list[Any] | None = None
         self._kinds: dict[str, str] = {}
 
     def check(self, piece: pd.DataFrame, *, is_csv: bool) -> None:
         """Refuses a column name of another type than before (``1`` after ``"1"``), and pieces of one csv document."""
-        self.names_known = True
+        self.exist = True
         if is_csv:
             self._check_header(list(piece.columns))
             check_kinds(piece, self._kinds)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from custom_store_pipeline import Pulled
-from custom_store_pipeline.data.pulled import DataFormat, in_one_piece, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.errors import UnusableDataError
 
 ROWS = [{"id": 1, "name": "a"}, {"id": 2, "name": None}]
@@ -22,7 +22,7 @@ CSV = DataFormat("csv")
 
 
 def read(returned: object, data_format: DataFormat | None = None) -> pd.DataFrame:
-    return in_one_piece(read_pulled(returned, data_format or DataFormat()))
+    return read_pulled(returned, data_format or DataFormat()).stream.joined()
 
 
 def pages():
@@ -94,7 +94,7 @@ def test_a_chunk_that_is_no_data_is_refused_too(item: object) -> None:
     pulled = read_pulled(iter([ROWS, item]), DataFormat())
 
     with pytest.raises(UnusableDataError, match=r"^yielded (dict|None|int)"):
-        in_one_piece(pulled)
+        pulled.stream.joined()
 
 
 def test_nothing_is_read_before_it_is_asked_for() -> None:
@@ -108,8 +108,7 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
     pulled = read_pulled(chunks(), DataFormat())
 
     assert read_to == []
-    assert pulled.chunks is not None
-    next(pulled.chunks)
+    next(iter(pulled.stream))
     assert read_to == [0]
 
 
@@ -124,8 +123,9 @@ def test_the_drivers_generator_is_closed_with_the_chunks() -> None:
             closed.append(True)
 
     pulled = read_pulled(chunks(), DataFormat())
-    next(pulled.chunks)
-    pulled.chunks.close()
+    pieces = iter(pulled.stream)
+    next(pieces)
+    pieces.close()
 
     assert closed
 
@@ -189,7 +189,7 @@ def test_pieces_of_one_document_are_not_read_as_documents() -> None:
     pulled = read_pulled(iter([b"id,name\n1,a\n", b"2,b\n3,c\n"]), CSV)
 
     with pytest.raises(UnusableDataError, match="yielded csv with the columns 2, b after id, name; each piece must be"):
-        in_one_piece(pulled)
+        pulled.stream.joined()
 
 
 def test_a_path_as_text_is_not_taken_for_content(tmp_path: Path) -> None:
@@ -253,12 +253,12 @@ def test_numbers_of_rows_are_left_out_and_the_user_is_told_once() -> None:
     numbered = pd.DataFrame({"a": [1, 2]}, [101, 102])
     notes: list[str] = []
 
-    frame = in_one_piece(read_pulled(iter([numbered, numbered]), DataFormat(), notes.append))
+    frame = read_pulled(iter([numbered, numbered]), DataFormat(), notes.append).stream.joined()
 
     assert list(frame.columns) == ["a"]
     assert notes == [
-        "returned a DataFrame whose index holds integers and has no name; they are taken for numbers of rows and left "
-        "out; name the index if it is data (df.index.name = 'id'), or else leave it out: df.reset_index(drop=True)"
+        "returned a DataFrame whose index holds integers and has no name; they are taken for row numbers and "
+        "dropped; name the index if it is data (df.index.name = 'id'), or drop it: df.reset_index(drop=True)"
     ]
 
 
@@ -272,7 +272,7 @@ def test_numbers_of_rows_as_pandas_makes_them_need_no_word() -> None:
 
 
 def test_a_name_of_another_type_than_in_an_earlier_chunk_is_refused_where_chunks_are_not_joined() -> None:
-    chunks = read_pulled(iter([[{1: "a"}], [{"1": "b"}]]), DataFormat()).chunks
+    chunks = iter(read_pulled(iter([[{1: "a"}], [{"1": "b"}]]), DataFormat()).stream)
     assert chunks is not None
     next(chunks)
 

@@ -117,7 +117,7 @@ def test_the_drivers_own_import_error_is_kept_and_redacted(projects: ProjectsFol
     assert str(raised.value) == message
     assert "in connect" in raised.value.driver_traceback
     assert "importlib" not in raised.value.driver_traceback
-    assert raised.value.__context__ is None
+    assert raised.value.__suppress_context__
 
 
 def test_a_driver_that_was_mended_is_imported_again(projects: ProjectsFolder) -> None:

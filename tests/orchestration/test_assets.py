@@ -135,7 +135,7 @@ def test_one_failing_entity_stops_no_other(projects: ProjectsFolder) -> None:
     assert "Error: Materialization failed." in done.stderr
     lines = done.stderr.strip().splitlines()
     # How many lines of its own Dagster adds after the last error differs from version to version.
-    first = max(n for n, line in enumerate(lines) if "5 of 9 entities failed; the others are materialised." in line)
+    first = max(n for n, line in enumerate(lines) if "5 of 9 entities failed; the others are materialized." in line)
     last_lines = lines[first : first + 6]
     who = "of 'shop/items_store_driver' for"
     expected = {

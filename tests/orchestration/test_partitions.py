@@ -15,7 +15,7 @@ import pytest
 from custom_store_pipeline.config.loading import load_mapping_files
 from custom_store_pipeline.config.mapping import Entity, Partition
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of, scheduled_partitions
-from custom_store_pipeline.orchestration.step_outcomes import Deed, step_failure
+from custom_store_pipeline.orchestration.step_outcomes import fail_step
 from custom_store_pipeline.transfer.batch import TransferFailure
 from tests.conftest import ProjectsFolder, mapping
 from tests.webserver import ask, asset_keys, dagster_dev, wait_until
@@ -210,13 +210,13 @@ def test_partitions_that_arrived_are_stored_though_others_of_the_range_failed(
     (failure,) = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     assert failure is not None
     assert failure.cause is not None
-    assert "1 of 3 entities failed; the others are materialised" in failure.cause.message
+    assert "1 of 3 entities failed; the others are materialized" in failure.cause.message
     assert "sales (2024-01-02): pull_data of 'shop/days_store_driver' for 'sales' raised" in failure.cause.message
 
 
 def commands(message: str) -> list[list[str]]:
     """The options of the commands that a summary says to run, as a shell would read them."""
-    remedy = message.split("materialise these again, with --select ")[1].split(":\n", maxsplit=1)[0]
+    remedy = message.split("materialize these again, with --select ")[1].split(":\n", maxsplit=1)[0]
     return [shlex.split(command.removeprefix("with --select ")) for command in remedy.split(", then ")]
 
 
@@ -242,8 +242,11 @@ def failed_part(name: str, part: Partition | None) -> TransferFailure:
 
 
 def selections(*failed: tuple[str, Partition | None]) -> list[list[str]]:
-    deed = Deed("materialised", "materialise", "with --select", lambda entity: entity.target_key)
-    return commands(str(step_failure([failed_part(*one) for one in failed], 9, deed).__cause__))
+    with pytest.raises(dg.Failure) as raised:
+        fail_step(
+            [failed_part(*one) for one in failed], 9, "materialize", "with --select", lambda entity: entity.target_key
+        )
+    return commands(str(raised.value.__cause__))
 
 
 def test_each_command_of_the_summary_selects_what_failed_and_no_more(projects: ProjectsFolder) -> None:

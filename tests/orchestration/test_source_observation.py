@@ -1,4 +1,4 @@
-"""Sources that tell when they change, and entities that are materialised then."""
+"""Sources that tell when they change, and entities that are materialized then."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_one_source_that_fails_does_not_stop_the_others(files: ProjectsFolder, i
     assert not run.success
     assert len(observations(instance, "ä b.c")) == 1
     assert (
-        "1 of 2 entities failed; the others are observed. Mend what is wrong and observe these again, in the UI "
+        "1 of 2 entities failed; the others are observed. Fix what is wrong and observe these again, in the UI "
         "(button Observe), with the selection "
         "'key:\"shop/inbox/a\"':\n  a: fingerprint of 'shop/files_store_driver' for 'a' raised FileNotFoundError"
     ) in run.summary

@@ -1,4 +1,4 @@
-"""What is recalled from Dagster's event log."""
+"""What is loaded from Dagster's event log."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def number(value: int, begun_after: int = 0) -> EntityState:
 
 
 def test_nothing_is_recalled_of_what_was_never_materialised(instance: dg.DagsterInstance) -> None:
-    recalled = load_state(instance, KEY, None)
+    loaded = load_state(instance, KEY, None)
 
-    assert recalled.remembered is None
-    assert recalled.position == 0
+    assert loaded.state is None
+    assert loaded.position == 0
 
 
 def test_materialisations_that_carry_no_state_are_looked_past(instance: dg.DagsterInstance) -> None:
@@ -48,26 +48,26 @@ def test_materialisations_that_carry_no_state_are_looked_past(instance: dg.Dagst
     for _ in range(120):  # more than a page of them
         materialize(instance, rows=5)
 
-    recalled = load_state(instance, KEY, None)
+    loaded = load_state(instance, KEY, None)
 
-    assert recalled.remembered == number(1)
-    assert recalled.position == position
+    assert loaded.state == number(1)
+    assert loaded.position == position
 
 
 def test_the_newest_state_counts(instance: dg.DagsterInstance) -> None:
     first = materialize(instance, number(1))
     materialize(instance, number(2, begun_after=first))
 
-    assert load_state(instance, KEY, None).remembered == number(2, begun_after=first)
+    assert load_state(instance, KEY, None).state == number(2, begun_after=first)
 
 
 def test_partitions_are_kept_apart(instance: dg.DagsterInstance) -> None:
     materialize(instance, number(1), "a")
     materialize(instance, number(2), "b")
 
-    assert load_state(instance, KEY, "a").remembered == number(1)
-    assert load_state(instance, KEY, "c").remembered is None
-    assert load_state(instance, KEY, None).remembered is None
+    assert load_state(instance, KEY, "a").state == number(1)
+    assert load_state(instance, KEY, "c").state is None
+    assert load_state(instance, KEY, None).state is None
 
 
 def test_after_runs_that_overlapped_the_next_one_starts_where_the_earlier_began(instance: dg.DagsterInstance) -> None:
@@ -75,12 +75,12 @@ def test_after_runs_that_overlapped_the_next_one_starts_where_the_earlier_began(
     materialize(instance, number(5, begun_after=begin))
     last = materialize(instance, EntityState({"number": 4}, snapshot=SnapshotRecord(("x",)), begun_after=begin))
 
-    recalled = load_state(instance, KEY, None)
+    loaded = load_state(instance, KEY, None)
 
-    assert recalled.overlapped
-    assert recalled.remembered == EntityState({"number": 1}, snapshot=SnapshotRecord(("x",)), begun_after=begin)
-    assert recalled.position == last
-    assert recalled.starts_from == begin  # the same idempotency key as that of the two: what they sent is replaced
+    assert loaded.overlapped
+    assert loaded.state == EntityState({"number": 1}, snapshot=SnapshotRecord(("x",)), begun_after=begin)
+    assert loaded.position == last
+    assert loaded.starts_from == begin  # the same idempotency key as that of the two: what they sent is replaced
 
     materialize(instance, number(6, begun_after=last))
     assert not load_state(instance, KEY, None).overlapped
@@ -92,32 +92,32 @@ def test_a_chain_of_overlaps_goes_back_to_the_earliest_beginning(instance: dg.Da
     materialize(instance, number(3, begun_after=begin))  # began before the second was stored
     materialize(instance, number(4, begun_after=second))  # began before the third was stored
 
-    remembered = load_state(instance, KEY, None).remembered
+    state = load_state(instance, KEY, None).state
 
-    assert remembered is not None
-    assert remembered.watermarks == {"number": 1}
+    assert state is not None
+    assert state.watermarks == {"number": 1}
 
 
 def test_first_runs_that_overlapped_are_followed_by_a_load_of_everything(instance: dg.DagsterInstance) -> None:
     materialize(instance, number(1))
     materialize(instance, number(2))
 
-    remembered = load_state(instance, KEY, None).remembered
+    state = load_state(instance, KEY, None).state
 
-    assert remembered is not None
-    assert remembered.watermarks == {}
+    assert state is not None
+    assert state.watermarks == {}
 
 
 def test_what_is_forgotten_is_not_recalled(instance: dg.DagsterInstance) -> None:
     before = materialize(instance, number(1))
     reset_state(instance, KEY, None)
 
-    recalled = load_state(instance, KEY, None)
-    assert recalled.remembered is None
-    assert recalled.position > before
+    loaded = load_state(instance, KEY, None)
+    assert loaded.state is None
+    assert loaded.position > before
 
-    materialize(instance, number(2, begun_after=recalled.position))
-    assert load_state(instance, KEY, None).remembered == number(2, begun_after=recalled.position)
+    materialize(instance, number(2, begun_after=loaded.position))
+    assert load_state(instance, KEY, None).state == number(2, begun_after=loaded.position)
 
 
 def test_what_a_run_remembers_that_was_at_work_meanwhile_is_forgotten_too(instance: dg.DagsterInstance) -> None:
@@ -125,14 +125,14 @@ def test_what_a_run_remembers_that_was_at_work_meanwhile_is_forgotten_too(instan
     reset_state(instance, KEY, None)
     last = materialize(instance, number(2, begun_after=begin))
 
-    recalled = load_state(instance, KEY, None)
-    assert recalled.remembered is None
-    assert recalled.position == last
+    loaded = load_state(instance, KEY, None)
+    assert loaded.state is None
+    assert loaded.position == last
 
     materialize(instance, number(3, begun_after=last))
-    remembered = load_state(instance, KEY, None).remembered
-    assert remembered is not None
-    assert remembered.watermarks == {"number": 3}
+    state = load_state(instance, KEY, None).state
+    assert state is not None
+    assert state.watermarks == {"number": 3}
 
 
 def test_one_partition_is_forgotten_or_all(instance: dg.DagsterInstance) -> None:
@@ -140,18 +140,18 @@ def test_one_partition_is_forgotten_or_all(instance: dg.DagsterInstance) -> None
         materialize(instance, number(1), partition)
 
     reset_state(instance, KEY, "a")
-    assert load_state(instance, KEY, "a").remembered is None
-    assert load_state(instance, KEY, "b").remembered == number(1)
+    assert load_state(instance, KEY, "a").state is None
+    assert load_state(instance, KEY, "b").state == number(1)
 
     reset_state(instance, KEY, None)
-    assert load_state(instance, KEY, "b").remembered is None
+    assert load_state(instance, KEY, "b").state is None
 
 
 def test_a_wiped_asset_starts_from_nothing(instance: dg.DagsterInstance) -> None:
     materialize(instance, number(1))
     instance.wipe_assets([dg.AssetKey(KEY)])
 
-    assert load_state(instance, KEY, None).remembered is None
+    assert load_state(instance, KEY, None).state is None
 
 
 def test_state_of_another_version_is_refused(instance: dg.DagsterInstance) -> None:
@@ -212,14 +212,14 @@ def test_a_state_of_a_run_that_met_a_wipe_does_not_count(instance: dg.DagsterIns
     instance.wipe_assets([dg.AssetKey(KEY)])
     position = materialize(instance, EntityState({"number": 2}, begun_after=began.position, wiped_at=began.wiped_at))
 
-    recalled = load_state(instance, KEY, None)
-    assert recalled.remembered is None
-    assert recalled.position == position
+    loaded = load_state(instance, KEY, None)
+    assert loaded.state is None
+    assert loaded.position == position
 
-    materialize(instance, EntityState({"number": 3}, begun_after=position, wiped_at=recalled.wiped_at))
-    remembered = load_state(instance, KEY, None).remembered
-    assert remembered is not None
-    assert remembered.watermarks == {"number": 3}
+    materialize(instance, EntityState({"number": 3}, begun_after=position, wiped_at=loaded.wiped_at))
+    state = load_state(instance, KEY, None).state
+    assert state is not None
+    assert state.watermarks == {"number": 3}
 
 
 def test_the_first_run_may_meet_a_wipe_too(instance: dg.DagsterInstance) -> None:
@@ -228,7 +228,7 @@ def test_the_first_run_may_meet_a_wipe_too(instance: dg.DagsterInstance) -> None
     instance.wipe_assets([dg.AssetKey(KEY)])
     materialize(instance, EntityState({"number": 2}, wiped_at=began.wiped_at))
 
-    assert load_state(instance, KEY, None).remembered is None
+    assert load_state(instance, KEY, None).state is None
 
 
 def _job() -> dg.JobDefinition:

@@ -197,8 +197,8 @@ def test_what_is_remembered_is_lost_without_dagster_home_which_is_said(projects:
         assert result.success
         logged = [record.event_log_entry.user_message for record in instance.get_records_for_run(result.run_id).records]
     assert (
-        "DAGSTER_HOME is not set, so what this mapping remembers (watermarks, key snapshots) is lost when the process "
-        "ends, and the next one loads everything; set DAGSTER_HOME to a folder that stays"
+        "DAGSTER_HOME is not set, so the state of this mapping (watermarks, key snapshots) is lost when the process "
+        "ends, and the next run loads everything; set DAGSTER_HOME to a folder that stays"
     ) in logged
 
 
@@ -242,7 +242,7 @@ def test_what_is_remembered_of_another_source_does_not_count(feed: Feed) -> None
 
     assert feed.calls()[-1]["offset"]["values"] == {}
     assert (
-        "items: what is remembered is of another source (shop/feed/items), so this run starts anew with "
+        "items: the stored state is of another source (shop/feed/items), so this run loads everything from "
         "shop/another_feed/items"
     ) in logged(feed, result)
 
@@ -351,8 +351,8 @@ def test_a_run_that_meets_a_wipe_remembers_nothing_and_says_so(feed: Feed) -> No
     feed.run(9)
 
     assert (
-        "items: the state that this run began from was taken back while it was at work (its run was deleted, or the "
-        "asset was wiped), so nothing is remembered of this run; the next one sends its rows again"
+        "items: the state that this run started from was removed during the run (its run was deleted, or the asset was "
+        "wiped), so no state of this run is stored; the next one sends its rows again"
     ) in logged(feed, result)
     assert [call["offset"]["values"] for call in feed.calls()] == [{}, {"id": 5}, {}]
 
@@ -407,7 +407,7 @@ def test_dagsters_temporary_home_is_not_taken_for_one_that_stays(projects: Proje
     done = projects.materialize_by_cli(DAGSTER_HOME="", CUSTOM_STORE_EXECUTOR=executor)
 
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("DAGSTER_HOME is not set, so what this mapping remembers") == 1
+    assert done.stderr.count("DAGSTER_HOME is not set, so the state of this mapping") == 1
 
 
 def test_a_storage_that_stays_needs_no_home(projects: ProjectsFolder) -> None:

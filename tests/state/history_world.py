@@ -16,14 +16,15 @@ import pandas as pd
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.data.pulled import DataFormat, PulledData, in_one_piece, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, PulledData, read_pulled
 from custom_store_pipeline.errors import CustomStoreError
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
+from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.pushes import EarlierPushes
 from custom_store_pipeline.state.recording import Recording
 from custom_store_pipeline.state.run_context import Outcome, RunContext
-from custom_store_pipeline.state.starting_point import LoadedState, LoadStart, StoredState, load_start, starting_point
+from custom_store_pipeline.state.starting_point import LoadedState, StoredState, load_start, starting_point
 
 
 @dataclass
@@ -83,23 +84,23 @@ class World:
                 self.source.pop(key, None)
 
     def begin(self, *, pulls_nothing: bool = False) -> Run:
-        """A run that has recalled what it starts from, and read the source."""
+        """A run that has loaded what it starts from, and read the source."""
         run_id = f"run-{len(self.ended)}"
         self.ended[run_id] = False
         pushes = EarlierPushes(self.folder, run_id, self.outcome_in_run)
-        failed, covered = pushes.ended()
+        failed, obsolete = pushes.ended()
         states = sorted(self.states, key=lambda state: -state.position)
-        recalled = starting_point(
+        loaded = starting_point(
             states, lambda after: self.last_reset if self.last_reset > after else 0, self.last_wipe, failed
         )
         config, entity = self.settings.config(), self.settings.entity()
-        start = load_start(recalled, config, "/".join(entity.source_key), run_id)
-        surroundings = RunContext(
-            run_id, "shop/b/items", pushes.outcome_of, self.notes.append, lambda: None, Redactor()
+        before, push = load_start(loaded, config, "/".join(entity.source_key), run_id)
+        context = RunContext(
+            run_id, "shop/b/items", pushes.outcome_of, self.notes.append, lambda: None, Redactor(), obsolete
         )
-        recording = Recording(entity, config, start.before, self.folder, surroundings, start.push, covered)
+        recording = Recording(entity, config, before, self.folder, context, push)
         rows = {} if pulls_nothing else dict(self.source)
-        return Run(self, replace(self.settings), run_id, recalled, start, recording, rows)
+        return Run(self, replace(self.settings), run_id, loaded, before, recording, rows)
 
     def outcome_in_run(self, run_id: str) -> Outcome:
         if any(state.run_id == run_id for state in self.states):
@@ -149,8 +150,8 @@ class Run:
     world: World
     settings: Settings
     id: str
-    recalled: LoadedState
-    start: LoadStart
+    loaded: LoadedState
+    before: EntityState
     recording: Recording
     rows: dict[int, int]
     under_way: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -159,11 +160,11 @@ class Run:
     def compare(self) -> None:
         """All that comes before the push."""
         is_incremental = self.settings.load_type == "incremental"
-        since = (is_incremental and self.start.before.watermarks.get("version")) or 0
+        since = (is_incremental and self.before.watermarks.get("version")) or 0
         data: Any = self._frame({key: version for key, version in self.rows.items() if version > since})
         if self.settings.in_chunks:
             data = [data[at : at + 2] for at in range(0, max(len(data), 1), 2)]
-        of = self.recording.of(read_pulled(data, DataFormat()), self._pull_keys if is_incremental else None)
+        of = self.recording.record(read_pulled(data, DataFormat()), self._pull_keys if is_incremental else None)
         self.world.at_the_end.callback(self.under_way.close)  # of runs that are killed, too
         self.recorded = self.under_way.enter_context(of)
 
@@ -182,7 +183,7 @@ class Run:
             self.compare()
         assert self.recorded is not None
         config, target = self.settings.config(), self.world.target
-        frame, deletes = in_one_piece(self.recorded), self.recorded.deletes
+        frame, deletes = self.recorded.stream.joined(), self.recorded.deletes
         if config.write_mode == "overwrite":
             target.clear()
         target |= dict(zip(frame["id"], frame["version"], strict=True))
@@ -194,10 +195,10 @@ class Run:
     def store(self) -> None:
         """The materialisation; without state if what the run began from was taken back meanwhile."""
         self.under_way.close()
-        world, base = self.world, self.recalled
-        if base.remembered is None or any(state.position == base.position for state in world.states):
+        world, base = self.world, self.loaded
+        if base.state is None or any(state.position == base.position for state in world.states):
             world.position += 1
-            content = self.recording.remembered().to_json()
+            content = self.recording.state().to_json()
             world.states.append(StoredState(content, world.position, self.id, datetime.now(UTC)))
             self.recording.clean_up(world.notes.append)
         else:

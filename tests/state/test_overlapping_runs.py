@@ -144,8 +144,8 @@ def test_a_late_push_without_keys_is_repaired_too(tmp_path: Path) -> None:
         run = found.materialize()
 
         assert found.target == found.source
-        assert run.recalled.repeats == late.id
-        assert found.materialize().recalled.repeats == ""
+        assert run.loaded.repeats == late.id
+        assert found.materialize().loaded.repeats == ""
 
 
 def test_a_wipe_while_a_run_pushes_loses_no_row(found: World) -> None:
@@ -262,7 +262,7 @@ def test_another_source_of_the_same_target_is_compared_with_what_is_there(found:
     run = found.materialize()
 
     assert found.target == found.source
-    assert run.start.before.watermarks == {}
+    assert run.before.watermarks == {}
 
 
 def test_what_was_pushed_without_its_keys_cannot_be_told_which_is_said(found: World) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.data.pulled import DataFormat, Pulled, PulledData, in_one_piece, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, Pulled, PulledData, read_pulled
 from custom_store_pipeline.errors import (
     PullError,
     StateStorageError,
@@ -48,7 +48,7 @@ class Target:
     def __init__(self, folder: Path) -> None:
         self.rows: dict[Any, Any] = {}
         self.deletes: pd.DataFrame | None = None
-        self.remembered = EntityState()
+        self.state = EntityState()
         self.notes: list[str] = []
         self.outcomes: dict[str, Outcome] = {}
         self.folder: SnapshotFolder | None = SnapshotFolder(str(folder), ("shop", "b", "items"))
@@ -69,7 +69,7 @@ class Target:
         self.runs += 1
         run_id = f"run-{self.runs}"
         self.outcomes[run_id] = "running"
-        surroundings = RunContext(
+        context = RunContext(
             run_id,
             "shop/b/items",
             lambda other: self.outcomes.get(other, "ended"),
@@ -77,25 +77,25 @@ class Target:
             lambda: None,
             Redactor(secrets),
         )
-        before = EntityState() if config.first_load else self.remembered
-        recording = Recording(entity, config, before, self.folder, surroundings, PushRecord(run_id))
+        before = EntityState() if config.first_load else self.state
+        recording = Recording(entity, config, before, self.folder, context, PushRecord(run_id))
         self.recordings.append(recording)
         pull: Callable[[], Any] | None = None if pull_keys is None else lambda: opened(pull_keys)
         try:
-            with recording.of(read(data), pull) as recorded:
+            with recording.record(read(data), pull) as recorded:
                 self.push(recorded)
                 if not remember:
                     raise ConnectionError
         except BaseException:
             self.outcomes[run_id] = "ended"
             raise
-        self.remembered = EntityState.from_json(recording.remembered().to_json())
+        self.state = EntityState.from_json(recording.state().to_json())
         self.outcomes[run_id] = "pushed"
         recording.clean_up(self.notes.append)
         return recording
 
     def push(self, recorded: PulledData) -> None:
-        frame = in_one_piece(recorded)
+        frame = recorded.stream.joined()
         self.deletes = recorded.deletes
         pushed = dict.fromkeys(self.rows) | {row["id"]: row for row in frame.to_dict("records")}
         gone = set() if recorded.deletes is None else set(recorded.deletes["id"])
@@ -127,8 +127,8 @@ def test_watermarks_and_state_come_back_as_they_were(target: Target) -> None:
 
     target.run(Pulled(rows(1, 2, at=[at, at - pd.Timedelta(1)], number=[5, None]), state=state), config)
 
-    assert target.remembered.watermarks == {"at": at, "number": 5}
-    assert target.remembered.driver_state == state
+    assert target.state.watermarks == {"at": at, "number": 5}
+    assert target.state.driver_state == state
 
 
 def offset(*columns: str) -> dict[str, Any]:
@@ -138,11 +138,11 @@ def offset(*columns: str) -> dict[str, Any]:
 def test_an_empty_pull_keeps_watermarks_state_and_snapshot(target: Target) -> None:
     config = keys_compared(**offset("id"))
     target.run(Pulled(rows(1, 2), state={"page": 1}), config)
-    before = target.remembered
+    before = target.state
 
     target.run(rows(), config)
 
-    assert target.remembered == before
+    assert target.state == before
     assert set(target.rows) == {1, 2}
 
 
@@ -156,7 +156,7 @@ def test_a_generator_may_fill_in_its_state_as_it_goes(target: Target) -> None:
 
     target.run(Pulled(pages(), state=state), settings(load_type="incremental", write_mode="append"))
 
-    assert target.remembered.driver_state == {"page": 2}
+    assert target.state.driver_state == {"page": 2}
 
 
 def test_state_that_cannot_be_remembered_is_refused_before_the_push(target: Target) -> None:
@@ -166,8 +166,8 @@ def test_state_that_cannot_be_remembered_is_refused_before_the_push(target: Targ
         target.run(Pulled(rows(1), state={"seen": {1, 2}}), config)
 
     assert str(raised.value) == (
-        "pull_data of 'items' returned Pulled(state=…) with a value of the type set, which cannot be remembered; "
-        "use dicts, lists, texts, numbers, dates and times"
+        "pull_data of 'items' returned Pulled(state=…) with a value of the type set, which cannot be stored; "
+        "use dicts, lists, strings, numbers, dates and times"
     )
     assert target.rows == {}
 
@@ -202,11 +202,11 @@ def test_a_full_load_may_lower_a_watermark_an_incremental_one_may_not(target: Ta
     incremental = settings(load_type="incremental", write_mode="append", **offset("id"))
     target.run(rows(9), full)
     target.run(rows(3), incremental)
-    assert target.remembered.watermarks == {"id": 9}
+    assert target.state.watermarks == {"id": 9}
 
     target.run(rows(3), full)
 
-    assert target.remembered.watermarks == {"id": 3}
+    assert target.state.watermarks == {"id": 3}
 
 
 def test_a_first_run_deletes_nothing(target: Target) -> None:
@@ -346,7 +346,7 @@ def test_own_deletes_without_the_key_cannot_be_merged(target: Target) -> None:
     config = keys_compared()
     target.run(rows(1, 2), config)
 
-    with pytest.raises(UnusableDataError, match="have no column id, so they cannot be put together"):
+    with pytest.raises(UnusableDataError, match="have no column id, so they cannot be combined"):
         target.run((rows(1), pd.DataFrame({"name": ["x"]})), config)
 
 
@@ -397,7 +397,7 @@ def test_a_push_of_a_first_run_that_was_not_remembered_is_compared_with_too(targ
 def test_snapshots_that_were_forgotten_are_not_compared_with(target: Target) -> None:
     config = keys_compared()
     target.run(rows(1, 2), config)
-    target.remembered = EntityState()
+    target.state = EntityState()
     target.outcomes["run-1"] = "wiped"
 
     target.run(rows(1), config)
@@ -533,7 +533,7 @@ def test_rows_that_came_late_stay_out_of_the_snapshot_and_are_named(target: Targ
 
     target.run([rows(8)] if chunked else rows(8), INCREMENTAL, pull_keys=rows(1, 5, 6, 7, 8))
     assert target.notes == [LATE]
-    assert target.remembered.snapshot.keys == 3
+    assert target.state.snapshot.keys == 3
 
     # It is said until they are there, and when they are, they are known.
     target.run(rows(), INCREMENTAL, pull_keys=rows(1, 5, 6, 7, 8))
@@ -559,7 +559,7 @@ def test_a_first_run_that_pulls_less_than_all_keys_says_so(target: Target) -> No
     target.run(rows(), INCREMENTAL, pull_keys=rows(5, 6))
 
     assert target.notes == [LATE]
-    assert target.remembered.snapshot.files == ()
+    assert target.state.snapshot.files == ()
 
 
 def test_keys_of_rows_that_were_pushed_before_keys_were_compared_count(target: Target) -> None:
@@ -583,4 +583,4 @@ def test_columns_of_several_types_that_came_late_stay_out_of_the_snapshot(target
     target.run(rows(at=[]), config, pull_keys=rows(*keys), entity=entity)
 
     assert "1 keys that pull_keys returned" in target.notes[0]
-    assert target.remembered.snapshot.keys == 2
+    assert target.state.snapshot.keys == 2

@@ -7,8 +7,9 @@ import time
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.errors import PullError
-from custom_store_pipeline.transfer.batch import Note, TransferFailure, transfer_batch
-from custom_store_pipeline.transfer.entity import Progress, TransferResult
+from custom_store_pipeline.transfer.batch import LogMessage, TransferFailure, transfer_batch
+from custom_store_pipeline.transfer.entity import TransferResult
+from custom_store_pipeline.transfer.progress import Progress
 
 
 def entity(name: str) -> Entity:
@@ -19,7 +20,7 @@ ENTITIES = [entity(name) for name in "abcdef"]
 
 
 def arrived(found: Entity) -> TransferResult:
-    return TransferResult(found, 0, 0, 1, 0.0, 0.0, {}, {}, None)
+    return TransferResult(0, 0, 1, 0.0, 0.0, {}, {}, None)
 
 
 def run(transfer, entities=ENTITIES, **settings) -> list[str]:
@@ -27,12 +28,12 @@ def run(transfer, entities=ENTITIES, **settings) -> list[str]:
     settings = {"concurrency": 2, "timeout": None, "redact": str, **settings}
     seen = []
     for outcome in transfer_batch(entities, transfer, **settings):
-        if isinstance(outcome, Note):
+        if isinstance(outcome, LogMessage):
             seen.append(f"*{outcome.text}")
         elif isinstance(outcome, TransferFailure):
             seen.append(f"-{outcome.entity.name}: {outcome.reason}")
         else:
-            seen.append(outcome.entity.name)
+            seen.append(outcome[0].name)
     return seen
 
 
@@ -74,12 +75,12 @@ def test_past_its_timeout_an_entity_fails_and_its_place_is_free() -> None:
     never = threading.Event()
     abandoned = threading.Event()
 
-    def transfer(found: Entity, watch: Progress) -> TransferResult:
+    def transfer(found: Entity, progress: Progress) -> TransferResult:
         if found.name == "a":
-            watch.rows = 1234
+            progress.rows = 1234
             never.wait(0.5)
             try:
-                watch.check()
+                progress.check()
             except Exception:
                 abandoned.set()
                 raise
@@ -95,10 +96,10 @@ def test_past_its_timeout_an_entity_fails_and_its_place_is_free() -> None:
 def test_who_stops_listening_abandons_what_runs() -> None:
     abandoned = threading.Event()
 
-    def transfer(found: Entity, watch: Progress) -> TransferResult:
+    def transfer(found: Entity, progress: Progress) -> TransferResult:
         if found.name == "b":
             try:
-                watch.wait(60)
+                progress.wait(60)
             except Exception:
                 abandoned.set()
                 raise
@@ -112,8 +113,8 @@ def test_who_stops_listening_abandons_what_runs() -> None:
 
 
 def test_long_work_says_how_far_it_is() -> None:
-    def transfer(found: Entity, watch: Progress) -> TransferResult:
-        watch.rows = 500
+    def transfer(found: Entity, progress: Progress) -> TransferResult:
+        progress.rows = 500
         time.sleep(0.25)
         return arrived(found)
 
@@ -124,8 +125,8 @@ def test_long_work_says_how_far_it_is() -> None:
 
 
 def test_notes_from_threads_name_their_entity() -> None:
-    def transfer(found: Entity, watch: Progress) -> TransferResult:
-        watch.note("tried again")
+    def transfer(found: Entity, progress: Progress) -> TransferResult:
+        progress.warn("retried")
         return arrived(found)
 
-    assert run(transfer, entities=ENTITIES[:1]) == ["*a: tried again", "a"]
+    assert run(transfer, entities=ENTITIES[:1]) == ["*a: retried", "a"]

@@ -14,7 +14,8 @@ from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import PullError, PushError, PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.transfer.entity import EntityCancelledError, Progress, transfer_entity
+from custom_store_pipeline.transfer.entity import transfer_entity
+from custom_store_pipeline.transfer.progress import EntityCancelledError, Progress
 
 ITEMS = Entity("items", "items", (), ("p", "s", "items"), ("p", "t", "items"))
 THREE = Retries(max_attempts=3, delay=0)
@@ -37,23 +38,22 @@ class Stores:
         self.notes: list[str] = []
 
     @contextlib.contextmanager
-    def pull(self, _):
+    def pull(self):
         self.pulled += 1
         if self.pulls and (failure := self.pulls.pop(0)):
             raise failure
         yield read_pulled(self.data(), DataFormat())
 
-    def push(self, _, pulled):
+    def push(self, pulled):
         self.pushed += 1
         if self.pushes and (failure := self.pushes.pop(0)):
             raise failure
-        frames = [pulled.frame] if pulled.chunks is None else list(pulled.chunks)
-        self.rows = pd.concat(frames)["id"].tolist()
+        self.rows = pd.concat(list(pulled.stream))["id"].tolist()
         return PushStatus({"by": "push"})
 
-    def transfer(self, retries=THREE, watch=None):
-        watch = watch or Progress(note=self.notes.append)
-        return transfer_entity(ITEMS, self.pull, self.push, retries, watch, read_ahead=self.read_ahead)
+    def transfer(self, retries=THREE, progress=None):
+        progress = progress or Progress(warn=self.notes.append)
+        return transfer_entity(ITEMS, self.pull, self.push, retries, progress, read_ahead=self.read_ahead)
 
 
 def chunks():
@@ -148,9 +148,9 @@ def breaking_chunks():
 def test_a_target_that_swallows_the_sources_failure_has_not_succeeded() -> None:
     stores = Stores(breaking_chunks)
 
-    def push(_, pulled):
+    def push(pulled):
         with contextlib.suppress(Exception):
-            list(pulled.chunks)
+            list(pulled.stream)
         return PushStatus({})
 
     stores.push = push
@@ -162,9 +162,9 @@ def test_a_target_that_swallows_the_sources_failure_has_not_succeeded() -> None:
 def test_a_target_that_wraps_the_sources_failure_is_not_blamed() -> None:
     stores = Stores(breaking_chunks)
 
-    def push(_, pulled):
+    def push(pulled):
         try:
-            list(pulled.chunks)
+            list(pulled.stream)
         except PullError:
             raise PushError("could not insert") from None
 
@@ -175,39 +175,39 @@ def test_a_target_that_wraps_the_sources_failure_is_not_blamed() -> None:
 
 def test_an_entity_that_was_given_up_is_not_pushed_any_more() -> None:
     stores = Stores()
-    watch = Progress(note=stores.notes.append)
+    progress = Progress(warn=stores.notes.append)
 
     @contextlib.contextmanager
-    def slow_pull(_):
-        watch.abandon()  # the timeout passes while the driver pulls
+    def slow_pull():
+        progress.cancel()  # the timeout passes while the driver pulls
         yield read_pulled([{"id": 1}], DataFormat())
 
     stores.pull = slow_pull
     with pytest.raises(EntityCancelledError):
-        stores.transfer(watch=watch)
+        stores.transfer(progress=progress)
     assert stores.pushed == 0
 
 
 def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
     stores = Stores()
-    watch = Progress(note=stores.notes.append)
+    progress = Progress(warn=stores.notes.append)
 
     def chunks():
         yield [{"id": 1}]
-        watch.abandon()
+        progress.cancel()
         yield [{"id": 2}]
         pytest.fail("went on")
 
     stores.data = chunks
     with pytest.raises(EntityCancelledError):
-        stores.transfer(watch=watch)
+        stores.transfer(progress=progress)
     assert stores.rows == []
 
 
 @pytest.mark.parametrize("swallows", [False, True])
 def test_a_chunk_that_was_pulled_ahead_is_not_handed_over_any_more(swallows: bool) -> None:
     stores = Stores()
-    watch = Progress(note=stores.notes.append)
+    progress = Progress(warn=stores.notes.append)
     waiting = threading.Event()
     got = []
 
@@ -216,18 +216,19 @@ def test_a_chunk_that_was_pulled_ahead_is_not_handed_over_any_more(swallows: boo
         waiting.set()
         yield [{"id": 2}]
 
-    def push(_, pulled):
-        got.append(next(pulled.chunks))
+    def push(pulled):
+        pieces = iter(pulled.stream)
+        got.append(next(pieces))
         if Stores.read_ahead:
             assert waiting.wait(10)
-        watch.abandon()  # the timeout passes while the first chunk is pushed
+        progress.cancel()  # the timeout passes while the first chunk is pushed
         with contextlib.suppress(EntityCancelledError) if swallows else contextlib.nullcontext():
-            got.append(next(pulled.chunks))
+            got.append(next(pieces))
         return PushStatus({})
 
     stores.data, stores.push = chunks, push
     with pytest.raises(EntityCancelledError):
-        stores.transfer(watch=watch)
+        stores.transfer(progress=progress)
     assert len(got) == 1
 
 
@@ -235,6 +236,6 @@ def test_a_primary_key_that_was_not_pulled_is_noted() -> None:
     stores = Stores(chunks)
     entity = Entity("items", "items", ("id", "idd"), ("p", "s", "items"), ("p", "t", "items"))
 
-    transfer_entity(entity, stores.pull, stores.push, THREE, Progress(note=stores.notes.append))
+    transfer_entity(entity, stores.pull, stores.push, THREE, Progress(warn=stores.notes.append))
 
     assert stores.notes == ["primary_keys has idd, which was not pulled; the columns are id"]

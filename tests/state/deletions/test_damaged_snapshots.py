@@ -103,9 +103,9 @@ def test_a_damaged_snapshot_of_a_run_that_pushed_beside_is_an_error(
     target: Target, tmp_path: Path, damage: Damage
 ) -> None:
     target.run(rows(*range(500)), CONFIG)
-    before = target.remembered
+    before = target.state
     target.run(rows(*range(501)), CONFIG)
-    target.remembered = before  # as if it had been remembered before the first one was
+    target.state = before  # as if it had been remembered before the first one was
     damage(snapshot(target, tmp_path))
 
     with pytest.raises(StateStorageError, match="custom-store state reset shop/b/items"):

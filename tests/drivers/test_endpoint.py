@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.data.pulled import DataFormat, in_one_piece, read_pulled
-from custom_store_pipeline.drivers.calls import StoreDriver, opened
+from custom_store_pipeline.data.pulled import DataFormat, PulledData, read_pulled
+from custom_store_pipeline.drivers.calls import instance
+from custom_store_pipeline.drivers.endpoint import Endpoint, open_data
+from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import (
     DriverImportError,
@@ -78,39 +80,47 @@ REDACTOR = Redactor(["s3cret"])
 
 
 @pytest.fixture
-def store(projects: ProjectsFolder) -> StoreDriver:
+def store(projects: ProjectsFolder) -> DriverVersion:
     projects.driver("a_store_driver", DRIVER)
-    return StoreDriver(projects.driver_version("a_store_driver"))
+    return projects.driver_version("a_store_driver")
 
 
-def log_of(store: StoreDriver) -> list:
-    with store._instance("pull_data", PullError, REDACTOR) as driver:
-        return driver.log[:-1]
+def endpoint(driver: DriverVersion, entity: str = "items", data_format: DataFormat | None = None) -> Endpoint:
+    return Endpoint(driver, entity, dict, REDACTOR, data_format or DataFormat())
 
 
-def pull(store: StoreDriver, entity: str) -> pd.DataFrame:
-    with store.pull({}, entity, DataFormat(), REDACTOR) as pulled:
-        return in_one_piece(pulled)
+def log_of(driver: DriverVersion) -> list:
+    with instance(driver, "pull_data", PullError, REDACTOR) as made:
+        return made.log[:-1]
+
+
+def pull(driver: DriverVersion, entity: str) -> pd.DataFrame:
+    with endpoint(driver, entity).pull() as pulled:
+        return pulled.stream.joined()
+
+
+def push(driver: DriverVersion, pulled: PulledData, entity: str = "items") -> PushStatus:
+    return endpoint(driver, entity).push(pulled)
 
 
 WHO = "pull_data of 'shop/a_store_driver' for"
 
 
-def test_an_instance_a_call_which_is_closed(store: StoreDriver) -> None:
+def test_an_instance_a_call_which_is_closed(store: DriverVersion) -> None:
     pull(store, "items")
-    store.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+    push(store, read_pulled([{"id": 1}], DataFormat()))
 
     assert log_of(store) == ["made", "closed", "made", ("items", 1, None), "closed"]
 
 
-def test_a_driver_is_closed_when_it_raised_too(store: StoreDriver) -> None:
+def test_a_driver_is_closed_when_it_raised_too(store: DriverVersion) -> None:
     with pytest.raises(PullError):
         pull(store, "raises")
 
     assert log_of(store) == ["made", "closed"]
 
 
-def test_what_a_driver_raises_comes_out_redacted_with_its_own_traceback(store: StoreDriver) -> None:
+def test_what_a_driver_raises_comes_out_redacted_with_its_own_traceback(store: DriverVersion) -> None:
     with pytest.raises(PullError) as raised:
         pull(store, "raises")
 
@@ -118,60 +128,60 @@ def test_what_a_driver_raises_comes_out_redacted_with_its_own_traceback(store: S
     assert str(error) == f"{WHO} 'raises' raised ValueError: outer *** (a_store_driver.py:17)"
     assert "KeyError: 'inner ***'" in error.driver_traceback
     assert "The above exception was the direct cause" in error.driver_traceback
-    assert "stores.py" not in error.driver_traceback
+    assert "calls.py" not in error.driver_traceback
     assert "s3cret" not in error.driver_traceback.replace('"outer s3cret"', "").replace('"inner s3cret"', "")
     assert error.__cause__ is None
-    assert error.__context__ is None
+    assert error.__suppress_context__
     assert not error.terminal
 
 
-def test_terminal_errors_are_told_apart(store: StoreDriver) -> None:
+def test_terminal_errors_are_told_apart(store: DriverVersion) -> None:
     with pytest.raises(PullError, match="raised TerminalError: wrong password") as raised:
         pull(store, "terminal")
 
     assert raised.value.terminal
 
 
-def test_a_driver_that_exits_only_fails(store: StoreDriver) -> None:
+def test_a_driver_that_exits_only_fails(store: DriverVersion) -> None:
     with pytest.raises(PullError, match="raised SystemExit: 3"):
         pull(store, "exits")
 
 
-def test_no_data_names_driver_and_entity(store: StoreDriver) -> None:
+def test_no_data_names_driver_and_entity(store: DriverVersion) -> None:
     with pytest.raises(UnusableDataError, match=f"^{WHO} 'nothing' returned None; accepted are a pandas DataFrame"):
         pull(store, "nothing")
 
 
-def test_chunks_fail_as_pulls_wherever_they_are_read(store: StoreDriver) -> None:
+def test_chunks_fail_as_pulls_wherever_they_are_read(store: DriverVersion) -> None:
     message = f"{WHO} 'chunks' raised OSError: connection lost"
     with pytest.raises(PullError, match=message):
         pull(store, "chunks")
     with (
-        store.pull({}, "chunks", DataFormat(), REDACTOR) as pulled,
+        endpoint(store, "chunks").pull() as pulled,
         pytest.raises(PullError, match=message),
     ):
-        store.push({}, "items", pulled, REDACTOR)
+        push(store, pulled)
 
 
-def test_what_a_push_does_to_its_frame_does_not_reach_the_next_attempt(store: StoreDriver) -> None:
+def test_what_a_push_does_to_its_frame_does_not_reach_the_next_attempt(store: DriverVersion) -> None:
     pulled = read_pulled(pd.DataFrame({"id": [1, 2]}), DataFormat())
 
     for _ in range(2):
-        store.push({}, "items", pulled, REDACTOR)
+        push(store, pulled)
 
-    assert pulled.frame["id"].tolist() == [1, 2]
+    assert pulled.stream.joined()["id"].tolist() == [1, 2]
 
 
-def test_deletes_are_handed_on(store: StoreDriver) -> None:
-    store.push({}, "items", read_pulled(([{"id": 1}], [{"id": 2}, {"id": 3}]), DataFormat()), REDACTOR)
+def test_deletes_are_handed_on(store: DriverVersion) -> None:
+    push(store, read_pulled(([{"id": 1}], [{"id": 2}, {"id": 3}]), DataFormat()))
 
     assert ("items", 1, 2) in log_of(store)
 
 
 @pytest.fixture
-def chunked(projects: ProjectsFolder) -> StoreDriver:
+def chunked(projects: ProjectsFolder) -> DriverVersion:
     projects.driver("chunked_driver", CHUNKED)
-    return StoreDriver(projects.driver_version("chunked_driver"))
+    return projects.driver_version("chunked_driver")
 
 
 def chunks():
@@ -179,44 +189,44 @@ def chunks():
     yield [{"id": 3}]
 
 
-def test_chunks_go_through_push_chunks_and_whole_data_through_push_data(chunked: StoreDriver) -> None:
-    in_chunks = chunked.push({}, "items", read_pulled(chunks(), DataFormat()), REDACTOR)
-    whole = chunked.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+def test_chunks_go_through_push_chunks_and_whole_data_through_push_data(chunked: DriverVersion) -> None:
+    in_chunks = push(chunked, read_pulled(chunks(), DataFormat()))
+    whole = push(chunked, read_pulled([{"id": 1}], DataFormat()))
 
     assert in_chunks == PushStatus({"way": "push_chunks", "rows": [2, 1]})
     assert whole == PushStatus({"way": "push_data", "rows": 1})
 
 
-def test_an_empty_pull_reaches_push_chunks_as_one_empty_chunk(chunked: StoreDriver) -> None:
-    status = chunked.push({}, "items", read_pulled(iter([]), DataFormat()), REDACTOR)
+def test_an_empty_pull_reaches_push_chunks_as_one_empty_chunk(chunked: DriverVersion) -> None:
+    status = push(chunked, read_pulled(iter([]), DataFormat()))
 
     assert status.metadata["rows"] == [0]
 
 
-def test_chunks_left_behind_are_a_failure(chunked: StoreDriver) -> None:
-    with pytest.raises(PushError, match="returned before it had taken all chunks") as raised:
-        chunked.push({}, "impatient", read_pulled(chunks(), DataFormat()), REDACTOR)
+def test_chunks_left_behind_are_a_failure(chunked: DriverVersion) -> None:
+    with pytest.raises(PushError, match="returned before it had read all chunks") as raised:
+        push(chunked, read_pulled(chunks(), DataFormat()), "impatient")
 
     assert raised.value.terminal
 
 
 @pytest.fixture
-def unclosable(projects: ProjectsFolder) -> StoreDriver:
+def unclosable(projects: ProjectsFolder) -> DriverVersion:
     projects.driver("a_store_driver", DRIVER.replace("self.number = len(self.log)", "self.close_fails = True"))
-    return StoreDriver(projects.driver_version("a_store_driver"))
+    return projects.driver_version("a_store_driver")
 
 
 def test_a_source_that_cannot_close_has_delivered_all_the_same(
-    unclosable: StoreDriver, caplog: pytest.LogCaptureFixture
+    unclosable: DriverVersion, caplog: pytest.LogCaptureFixture
 ) -> None:
     pull(unclosable, "items")
 
     assert "AStoreDriver.close() raised OSError: cannot close (a_store_driver.py:" in caplog.text
 
 
-def test_a_target_that_cannot_close_has_failed_and_is_not_tried_again(unclosable: StoreDriver) -> None:
+def test_a_target_that_cannot_close_has_failed_and_is_not_tried_again(unclosable: DriverVersion) -> None:
     with pytest.raises(PushError, match=r"AStoreDriver.close\(\) raised OSError: cannot close") as raised:
-        unclosable.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+        push(unclosable, read_pulled([{"id": 1}], DataFormat()))
 
     assert raised.value.terminal
 
@@ -225,11 +235,11 @@ def test_a_driver_that_is_not_there(projects: ProjectsFolder) -> None:
     projects.driver("a_store_driver", DRIVER)
 
     with pytest.raises(DriverNotFoundError, match="no file 'x.py' in .*; there are: a_store_driver"):
-        pull(StoreDriver(projects.driver_version("x")), "items")
+        pull(projects.driver_version("x"), "items")
 
 
 @pytest.fixture
-def without_deletes(projects: ProjectsFolder) -> StoreDriver:
+def without_deletes(projects: ProjectsFolder) -> DriverVersion:
     projects.driver(
         "plain_driver",
         """
@@ -238,17 +248,17 @@ def without_deletes(projects: ProjectsFolder) -> StoreDriver:
                 return {"rows": len(df)}
         """,
     )
-    return StoreDriver(projects.driver_version("plain_driver"))
+    return projects.driver_version("plain_driver")
 
 
-def test_a_driver_without_deletes_df_is_fine_until_there_are_deletes(without_deletes: StoreDriver) -> None:
-    status = without_deletes.push({}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR)
+def test_a_driver_without_deletes_df_is_fine_until_there_are_deletes(without_deletes: DriverVersion) -> None:
+    status = push(without_deletes, read_pulled([{"id": 1}], DataFormat()))
     assert status.metadata == {"rows": 1}
 
     with pytest.raises(
         DriverSignatureError, match="there are 2 rows to delete, and 'push_data' does not take them; add"
     ):
-        without_deletes.push({}, "items", read_pulled(([], [{"id": 1}, {"id": 2}]), DataFormat()), REDACTOR)
+        push(without_deletes, read_pulled(([], [{"id": 1}, {"id": 2}]), DataFormat()))
 
 
 def test_what_a_push_does_to_the_deletes_does_not_reach_the_next_attempt(projects: ProjectsFolder) -> None:
@@ -262,11 +272,11 @@ def test_what_a_push_does_to_the_deletes_does_not_reach_the_next_attempt(project
                 return {"deletes": seen, "columns": len(deletes_df.columns)}
         """,
     )
-    store = StoreDriver(projects.driver_version("emptying_driver"))
+    store = projects.driver_version("emptying_driver")
     pulled = read_pulled(([{"id": 1}], [{"id": 2, "x": 3}]), DataFormat())
 
     for _ in range(2):
-        assert store.push({}, "items", pulled, REDACTOR).metadata == {"deletes": 1, "columns": 1}
+        assert push(store, pulled).metadata == {"deletes": 1, "columns": 1}
 
 
 def test_a_failed_status_comes_before_the_chunks_that_it_left(projects: ProjectsFolder) -> None:
@@ -281,7 +291,7 @@ def test_a_failed_status_comes_before_the_chunks_that_it_left(projects: Projects
     )
 
     with pytest.raises(PushReportedFailureError, match="failed status .*error: disk is full of \\*\\*\\*"):
-        StoreDriver(projects.driver_version("full_driver")).push({}, "x", read_pulled(chunks(), DataFormat()), REDACTOR)
+        push(projects.driver_version("full_driver"), read_pulled(chunks(), DataFormat()), "x")
 
 
 def test_a_protocols_stub_does_not_pass_for_a_push(projects: ProjectsFolder) -> None:
@@ -296,9 +306,7 @@ def test_a_protocols_stub_does_not_pass_for_a_push(projects: ProjectsFolder) -> 
     )
 
     with pytest.raises(PushError, match="abstract"):
-        StoreDriver(projects.driver_version("misspelt_driver")).push(
-            {}, "items", read_pulled([{"id": 1}], DataFormat()), REDACTOR
-        )
+        push(projects.driver_version("misspelt_driver"), read_pulled([{"id": 1}], DataFormat()), "items")
 
 
 UNSPEAKABLE = """
@@ -325,7 +333,7 @@ def test_no_exception_is_odd_enough_to_tell_a_secret(projects: ProjectsFolder, e
     projects.driver("odd_driver", UNSPEAKABLE)
 
     with pytest.raises(PullError) as raised:
-        pull(StoreDriver(projects.driver_version("odd_driver")), entity)
+        pull(projects.driver_version("odd_driver"), entity)
 
     assert "s3c" not in str(raised.value)
     assert "s3cret" not in raised.value.driver_traceback.replace('ValueError("s3cret")', "").replace(
@@ -339,7 +347,7 @@ def test_a_driver_that_exits_while_it_is_imported_only_fails(projects: ProjectsF
     )
 
     with pytest.raises(DriverImportError, match="cannot be imported: SystemExit: \\*\\*\\*"):
-        pull(StoreDriver(projects.driver_version("exit_driver")), "items")
+        pull(projects.driver_version("exit_driver"), "items")
 
 
 def test_data_that_cannot_be_decoded_names_driver_entity_and_format(projects: ProjectsFolder) -> None:
@@ -351,14 +359,14 @@ def test_data_that_cannot_be_decoded_names_driver_entity_and_format(projects: Pr
                 return b"id;s3cret"
         """,
     )
-    store = StoreDriver(projects.driver_version("wrong_format_driver"))
+    store = projects.driver_version("wrong_format_driver")
 
     message = "pull_data of 'shop/wrong_format_driver' for 'items' returned bytes that cannot be read as json: "
     with (
         pytest.raises(PullError, match=message) as raised,
-        store.pull({}, "items", DataFormat("json"), REDACTOR) as pulled,
+        endpoint(store, "items", DataFormat("json")).pull() as pulled,
     ):
-        in_one_piece(pulled)
+        pulled.stream.joined()
     assert not raised.value.terminal
 
 
@@ -383,9 +391,9 @@ def with_connection(f):
 def test_deletes_reach_drivers_however_they_take_them(projects: ProjectsFolder, method: str) -> None:
     text = f"{DECORATOR}\nclass OddDriver:\n    {method}\n    def close(self): ..."
     projects.driver("odd_driver", text)
-    store = StoreDriver(projects.driver_version("odd_driver"))
+    store = projects.driver_version("odd_driver")
 
-    status = store.push({}, "items", read_pulled(([{"id": 1}], [{"id": 2}]), DataFormat()), REDACTOR)
+    status = push(store, read_pulled(([{"id": 1}], [{"id": 2}]), DataFormat()))
 
     assert status.metadata == {"deletes": 1}
 
@@ -394,7 +402,7 @@ def test_a_method_that_is_not_there_after_all(projects: ProjectsFolder) -> None:
     projects.driver("odd_driver", "from types import SimpleNamespace as Base\nclass OddDriver(Base): ...")
 
     with pytest.raises(DriverSignatureError, match="OddDriver of 'shop/odd_driver' has no pull_data; add it"):
-        pull(StoreDriver(projects.driver_version("odd_driver")), "items")
+        pull(projects.driver_version("odd_driver"), "items")
 
 
 def test_what_is_left_out_of_a_pull_is_logged_with_the_driver_and_the_entity(
@@ -402,7 +410,7 @@ def test_what_is_left_out_of_a_pull_is_logged_with_the_driver_and_the_entity(
 ) -> None:
     frame = pd.DataFrame({"id": [1]}, [7])
 
-    with opened(lambda: frame, DataFormat(), "pull_data of 'shop/a' for 'posts'", Redactor([])):
+    with open_data(lambda: frame, DataFormat(), "pull_data of 'shop/a' for 'posts'", Redactor([])):
         pass
 
     assert "pull_data of 'shop/a' for 'posts' returned a DataFrame whose index holds integers" in caplog.text
