@@ -14,7 +14,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.config.loading import shown_path
 from custom_store_pipeline.engines.executors import executor_from_settings
 from custom_store_pipeline.engines.process_cache import cached_in_process
@@ -26,6 +25,7 @@ from custom_store_pipeline.orchestration.io_manager import build_io_managers
 from custom_store_pipeline.projects.code_versions import code_versions
 from custom_store_pipeline.projects.files import Files, Scope, digest_of, in_scope, scan
 from custom_store_pipeline.projects.loading import load_projects
+from custom_store_pipeline.settings import projects_folder
 
 # What a location of one project tells the server that its multiprocess steps are forked from: see preloaded.py.
 PRELOADED_PROJECT = "_CUSTOM_STORE_PRELOADED_PROJECT"
@@ -58,7 +58,7 @@ def build_definitions(
     Raises:
         ConfigurationError: there is no projects folder, no such project in it, or a setting is wrong.
     """
-    folder = projects_dir or settings.projects_dir()
+    folder = projects_dir or projects_folder()
     # Before they are loaded, so that what changes meanwhile is seen as a change, at worst twice; and all drivers, for
     # which of them these mappings use is not known yet.
     return _build(folder, assets, project, scan(folder))
@@ -132,7 +132,7 @@ def cached_definitions(project: str | None = None) -> dg.Definitions:
     workers clear the cache before each step (:mod:`.process_cache`), and build again only if a file has changed.
     """
     os.environ[PRELOADED_PROJECT] = project or ""
-    folder = settings.projects_dir()
+    folder = projects_folder()
     files = scan(folder)
     return _definitions_of(folder, project, _Seen(digest_of(files), files))
 

@@ -211,10 +211,15 @@ class TerminalError(CustomStoreError):
     """Raised by a driver when trying again is of no use (wrong password, no such table)."""
 
 
+def near(word: str, options: Iterable[str], most: int = 1) -> list[str]:
+    """The options most like a word, the nearest first."""
+    return difflib.get_close_matches(word, list(options), n=most)
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the option most like the word, or an empty string."""
-    near = difflib.get_close_matches(word, list(options), n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    found = near(word, options)
+    return f"; did you mean '{found[0]}'?" if found else ""
 
 
 def incompatible_dagster(error: ImportError) -> ImportError:

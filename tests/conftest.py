@@ -18,8 +18,8 @@ import pytest
 from hypothesis import settings
 
 from custom_store_pipeline.definitions import build_definitions
+from custom_store_pipeline.drivers.driver_files import digest_of, find_driver, read_sources
 from custom_store_pipeline.drivers.loading import DriverVersion
-from custom_store_pipeline.drivers.static_check import digest_of, find_driver, read_sources
 from custom_store_pipeline.engines.process_cache import clear_caches
 from custom_store_pipeline.errors import DriverNotFoundError
 

@@ -12,10 +12,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.config.mapping import Entity, LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
 from custom_store_pipeline.projects.loading import Projects, check_format_options, load_projects
+from custom_store_pipeline.settings import projects_folder, with_env_file
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +26,7 @@ def main(context: click.Context) -> None:
 
     A file .env in the working folder is read, as the command dagster does.
     """
-    context.with_resource(settings.with_env_file())
+    context.with_resource(with_env_file())
 
 
 @main.command()
@@ -198,7 +198,7 @@ def _removed(name: str) -> Entity | None:
 
 def _projects_dir() -> Path:
     try:
-        return settings.projects_dir()
+        return projects_folder()
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
 

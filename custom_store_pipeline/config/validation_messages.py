@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 
 from custom_store_pipeline.config import models
 from custom_store_pipeline.config.yaml_file import describe
-from custom_store_pipeline.errors import did_you_mean
+from custom_store_pipeline.errors import did_you_mean, near
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "": models.MappingConfig,
@@ -43,7 +42,7 @@ def explain(error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(location)
     if kind == "missing":
-        written = difflib.get_close_matches(str(location[-1]), [str(key) for key in value], n=1)
+        written = near(str(location[-1]), [str(key) for key in value])
         remedy = f"; you wrote '{written[0]}'" if written else _MISSING.get(str(location[-1]), "; add it")
         return f"the key '{location[-1]}' is missing{remedy}"
     if kind == "literal_error":

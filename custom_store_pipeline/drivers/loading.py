@@ -13,14 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from custom_store_pipeline.drivers.static_check import (
-    DRIVER_FOLDER,
-    DriverSource,
-    check_driver,
-    digest_of,
-    find_driver,
-    read_sources,
-)
+from custom_store_pipeline.drivers.driver_files import DRIVER_FOLDER, DriverSource, digest_of, find_driver, read_sources
+from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.drivers.tracebacks import reason_of, traceback_of
 from custom_store_pipeline.errors import DriverChangedError, DriverImportError, DriverNotFoundError
 from custom_store_pipeline.redaction import Redactor
@@ -34,7 +28,7 @@ class DriverVersion:
         projects_dir: the projects folder.
         project: the driver's project.
         file_name: the driver's module.
-        digest: of its source and its helper modules, see :func:`~.source.digest_of`; empty if it was not there.
+        digest: of its source and its helper modules, see :func:`~.driver_files.digest_of`; empty if it was not there.
     """
 
     projects_dir: Path

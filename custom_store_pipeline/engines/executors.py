@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.config.yaml_file import read_yaml
 from custom_store_pipeline.engines.dagster_internals import process_config
 from custom_store_pipeline.errors import ConfigurationError
+from custom_store_pipeline.settings import read_settings, setting_error
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def executor_from_settings() -> dg.ExecutorDefinition:
     Raises:
         ConfigurationError: its extra is not installed, or Dagster refuses the config.
     """
-    name = settings.executor()
+    name = read_settings().executor
     engine = ENGINES[name]
     if importlib.util.find_spec(engine.needs) is None:
         install = f"{sys.executable} -m pip install 'custom-store-pipeline[{engine.extra}]'"
-        raise settings.setting_error("CUSTOM_STORE_EXECUTOR", f"'{name}' needs an extra; install it with: {install}")
+        raise setting_error("CUSTOM_STORE_EXECUTOR", f"'{name}' needs an extra; install it with: {install}")
     executor: dg.ExecutorDefinition = getattr(importlib.import_module(engine.module), engine.name)
     config = {**engine.defaults, **_config(executor)}
     return executor.configured(config) if config else executor
@@ -73,7 +73,7 @@ def executor_from_settings() -> dg.ExecutorDefinition:
 
 def _config(executor: dg.ExecutorDefinition) -> dict[str, Any]:
     """What the file says; also if it is nested as in a run's config, which is how workers of Celery want it."""
-    path = settings.executor_config()
+    path = read_settings().executor_config
     if path is None:
         return {}
     file = read_yaml(path, str(path), "the executor's config")

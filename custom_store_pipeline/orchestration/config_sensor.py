@@ -11,7 +11,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.config.loading import shown_path
 from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, ReloadError
@@ -20,6 +19,7 @@ from custom_store_pipeline.orchestration.partitions import partitions_of, schedu
 from custom_store_pipeline.orchestration.sensor_cursor import SensorCursor, in_runs
 from custom_store_pipeline.projects.files import Files, Scope, differences, digest_of, has_mappings, scan
 from custom_store_pipeline.projects.loading import check_format_options, load_projects
+from custom_store_pipeline.settings import read_settings
 
 SENSOR_NAME = "config_changes"
 MOST_ENTITIES_OF_A_RUN = 500
@@ -69,7 +69,6 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
     the definitions stay as they are. If they are the same, it asks for runs of the entities whose code version is not
     the one that was noted last. Source: DESIGN 7.
     """
-    seen = loaded.files
 
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         try:
@@ -81,11 +80,10 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         raise TickFailedError(reason)
 
     def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        nonlocal seen
         noted = SensorCursor.from_cursor(context.cursor) if context.cursor else None
         if noted is None:
             return _first_note(loaded)
-        seen = scan(loaded.projects_dir, seen, loaded.scope)
+        seen: Files = scan(loaded.projects_dir, loaded.scope)
         if differences(loaded.files, seen):
             seen = _settled(loaded, seen)
         if changed := differences(loaded.files, seen):
@@ -98,7 +96,7 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         name=SENSOR_NAME,
         evaluation_fn=tick,
         asset_selection=dg.AssetSelection.all(),
-        minimum_interval_seconds=settings.sensor_interval(),
+        minimum_interval_seconds=read_settings().sensor_interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Loads the definitions anew when a mapping or a driver changes, and materialises what changed.",
     )
@@ -132,7 +130,7 @@ def _tell(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Files
 
     The daemon may have loaded them anew since the last tick, so this does not depend on whether they differ.
     """
-    url, digest = settings.webserver_url(), digest_of(files)
+    url, digest = read_settings().webserver_url, digest_of(files)
     if url is None or noted.told == digest or code_server(context):
         return noted
     reload_webserver(url, context)
@@ -144,7 +142,7 @@ def _settled(loaded: Loaded, files: Files) -> Files:
     """The files when nobody is at them any more: what an editor, git or rsync has written half is not what is meant."""
     for _ in range(_LONGEST_TO_SETTLE):
         time.sleep(_SECONDS_TO_SETTLE)
-        before, files = files, scan(loaded.projects_dir, files, loaded.scope)
+        before, files = files, scan(loaded.projects_dir, loaded.scope)
         if not differences(before, files):
             break
     return files
@@ -232,7 +230,7 @@ def _partition(mapping: LoadedMapping, now: datetime) -> tuple[str, str]:
     partitions = partitions_of(mapping)
     if partitions is None:
         return "", ""
-    if settings.changed_partitions() == "none":
+    if read_settings().changed_partitions == "none":
         return "", (
             "it has partitions; materialise those that are to be loaded again, or set "
             "CUSTOM_STORE_CHANGED_PARTITIONS=latest, which runs the latest one"

@@ -7,13 +7,13 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.config.mapping import Entity, LoadedMapping
 from custom_store_pipeline.drivers.call_config import RunValues, redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.dagster_internals import AssetExecutionType
 from custom_store_pipeline.orchestration.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.orchestration.step_outcomes import fail_step, results_of
+from custom_store_pipeline.settings import read_settings
 from custom_store_pipeline.transfer.batch import TransferFailure
 from custom_store_pipeline.transfer.progress import Progress
 
@@ -36,7 +36,7 @@ def materialize_on_source_change() -> dg.AutomationCondition[Any]:
 
 def observe_now_and_then() -> dg.AutomationCondition[Any]:
     """The condition of a source that entities with ``on_source_change`` read."""
-    schedule = settings.observe_schedule()
+    schedule = read_settings().observe_schedule
     return dg.AutomationCondition.cron_tick_passed(schedule) & ~dg.AutomationCondition.in_progress()
 
 
@@ -46,7 +46,7 @@ def source_changes(keys: Set[dg.AssetKey]) -> dg.AutomationConditionSensorDefini
         SENSOR_NAME,
         target=dg.AssetSelection.assets(*sorted(keys)),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=settings.sensor_interval(),
+        minimum_interval_seconds=read_settings().sensor_interval,
         description="Observes sources, and materializes entities with on_source_change when theirs has changed.",
     )
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline import settings
 from custom_store_pipeline.config.mapping import Entity, LoadedMapping, Partition
 from custom_store_pipeline.data.pulled import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues
@@ -25,6 +24,7 @@ from custom_store_pipeline.orchestration.state_store import (
     reset_state,
 )
 from custom_store_pipeline.redaction import Redactor
+from custom_store_pipeline.settings import read_settings
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of
 from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.idempotency_key import idempotency_key
@@ -39,7 +39,7 @@ from custom_store_pipeline.transfer.progress import Progress
 
 def snapshot_folder(instance: dg.DagsterInstance, entity: Entity) -> SnapshotFolder | None:
     """Where the key snapshots of an entity, or of one partition of it, are; None if nothing can be stored."""
-    url = settings.state_url()
+    url = read_settings().snapshots
     if url is None:
         # `dagster dev` without DAGSTER_HOME has a folder, too, for as long as it runs.
         if instance.is_ephemeral:

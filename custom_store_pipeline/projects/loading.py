@@ -12,8 +12,9 @@ from custom_store_pipeline.config.lineage import check_together
 from custom_store_pipeline.config.loading import LoadedFile, load_mapping_files
 from custom_store_pipeline.config.mapping import SIDES, AssetPath, LoadedMapping, Side
 from custom_store_pipeline.data.formats import missing_extra, unknown_options
+from custom_store_pipeline.drivers.driver_files import DriverSource, digest_of, find_driver, read_sources
 from custom_store_pipeline.drivers.loading import DriverVersion
-from custom_store_pipeline.drivers.static_check import DriverSource, check_driver, digest_of, find_driver, read_sources
+from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
 
 

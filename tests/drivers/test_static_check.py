@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from custom_store_pipeline.drivers.static_check import check_driver, digest_of, find_driver, read_sources
+from custom_store_pipeline.drivers.driver_files import digest_of, find_driver, read_sources
+from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError
 from tests.conftest import ProjectsFolder
 
@@ -227,7 +228,7 @@ def test_a_helper_that_is_no_python_is_named(projects: ProjectsFolder) -> None:
     projects.driver("a_store_driver", "from .helpers import x\nclass AStoreDriver:\n    def pull_data(self, c, e): ...")
     projects.driver("helpers", "x = 1\ndef f(:")
 
-    with pytest.raises(DriverNotFoundError, match=r"custom_store_driver/helpers.py:2: not valid Python: .*; mend the"):
+    with pytest.raises(DriverNotFoundError, match=r"custom_store_driver/helpers.py:2: not valid Python: .*; fix the"):
         check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
 
 

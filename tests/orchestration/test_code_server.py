@@ -10,7 +10,7 @@ import pytest
 
 from custom_store_pipeline.errors import ConfigurationError, ReloadError
 from custom_store_pipeline.orchestration.code_server import code_server, reload_server, reload_webserver
-from custom_store_pipeline.settings import webserver_url
+from custom_store_pipeline.settings import read_settings
 
 
 class UnreachableError(Exception):
@@ -110,4 +110,4 @@ def test_what_is_no_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) ->
     monkeypatch.setenv("CUSTOM_STORE_WEBSERVER_URL", url)
 
     with pytest.raises(ConfigurationError, match="CUSTOM_STORE_WEBSERVER_URL: not the URL of a webserver; write it as"):
-        webserver_url()
+        read_settings()

@@ -20,13 +20,13 @@ def long_ago(projects: ProjectsFolder) -> None:
 def changes(shop: ProjectsFolder, change: Path) -> list[str]:
     before = scan(shop.path)
     change.write_text(change.read_text() + "\n" if change.exists() else "x = 1")
-    return differences(before, scan(shop.path, before))
+    return differences(before, scan(shop.path))
 
 
 def test_nothing_changed(shop: ProjectsFolder) -> None:
     before = scan(shop.path)
 
-    assert differences(before, scan(shop.path, before)) == []
+    assert differences(before, scan(shop.path)) == []
     assert len(before) == 3
 
 
@@ -58,14 +58,14 @@ def test_a_file_that_is_gone_is_seen(shop: ProjectsFolder) -> None:
     before = scan(shop.path)
     (shop.path / "shop/mappings/items.yaml").unlink()
 
-    assert differences(before, scan(shop.path, before)) == ["projects/shop/mappings/items.yaml removed"]
+    assert differences(before, scan(shop.path)) == ["projects/shop/mappings/items.yaml removed"]
 
 
 def test_touching_a_file_changes_nothing(shop: ProjectsFolder) -> None:
     before = scan(shop.path)
     (shop.path / "shop/mappings/items.yaml").touch()
 
-    assert differences(before, scan(shop.path, before)) == []
+    assert differences(before, scan(shop.path)) == []
 
 
 def test_content_decides_where_time_and_size_are_the_same(shop: ProjectsFolder) -> None:
@@ -75,31 +75,7 @@ def test_content_decides_where_time_and_size_are_the_same(shop: ProjectsFolder) 
     path.write_text(path.read_text().replace("items]", "itemz]"))
     long_ago(shop)
 
-    assert differences(before, scan(shop.path, before)) == ["projects/shop/mappings/items.yaml changed"]
-
-
-def test_a_file_is_read_again_only_if_it_may_have_changed(
-    shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[str] = []
-    read_bytes = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or read_bytes(path))
-    monkeypatch.setattr("custom_store_pipeline.projects.files._GRAIN", -1.0)  # instead of waiting for files to be old
-    before = scan(shop.path)
-    assert len(read) == 3
-    read.clear()
-    (shop.path / "shop/mappings/items.yaml").touch()
-
-    scan(shop.path, before)
-
-    assert read == ["items.yaml"]
-
-
-def test_the_stamp_of_a_young_file_is_not_trusted(shop: ProjectsFolder) -> None:
-    path = shop.path / "shop/mappings/items.yaml"
-    path.touch()
-
-    assert not scan(shop.path)[path].is_settled
+    assert differences(before, scan(shop.path)) == ["projects/shop/mappings/items.yaml changed"]
 
 
 def test_a_file_that_cannot_be_read_differs_from_one_that_can(

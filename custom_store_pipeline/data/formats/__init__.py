@@ -7,7 +7,6 @@ from ``data_format`` by the readers' own names. pandas and pyarrow are imported 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from custom_store_pipeline.data.formats.kinds import check_kinds
 from custom_store_pipeline.data.formats.raw import Raw
 from custom_store_pipeline.data.frames import index_as_columns
-from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
+from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError, near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,8 +111,8 @@ def missing_extra(format_name: str) -> str:
 
 def _near(name: str, known: set[str]) -> str:
     similar = sorted(option for option in known if name.startswith(option) or option.startswith(name))
-    near = similar or difflib.get_close_matches(name, known, n=3, cutoff=0.7)
-    return f"; near are {', '.join(near)}" if near else ""
+    found = similar or near(name, known, most=3)
+    return f"; near are {', '.join(found)}" if found else ""
 
 
 def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
