@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from custom_store_pipeline.config.checks import check_mapping
 from custom_store_pipeline.config.mapping import LoadedMapping, place_problem
-from custom_store_pipeline.config.models import MappingConfig, is_plain_name, unreadable
+from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.config.validation_messages import explain
+from custom_store_pipeline.config.values import is_plain_name, unreadable
 from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, read_yaml
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 

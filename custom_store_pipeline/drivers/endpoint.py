@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from custom_store_pipeline.data.pulled import DataFormat, DataStream, PulledData, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, read_pulled
+from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.calls import call, call_push, instance
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
 from custom_store_pipeline.drivers.push_status import PushStatus, plain_value, read_fingerprint, read_status

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from custom_store_pipeline.config.loading import LoadedFile
-from custom_store_pipeline.config.models import BROKEN_FILES, is_plain_name
+from custom_store_pipeline.config.models import BROKEN_FILES
+from custom_store_pipeline.config.values import is_plain_name
 from custom_store_pipeline.errors import ConfigurationError, Problem
 from custom_store_pipeline.identifiers import dagster_identifier
 

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping
-from custom_store_pipeline.data.pulled import PulledData
+from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.call_config import redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.io_manager import CustomStoreIOManager, io_manager_key

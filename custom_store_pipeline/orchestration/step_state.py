@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from custom_store_pipeline.config.mapping import Entity, LoadedMapping, Partition
-from custom_store_pipeline.data.pulled import PulledData
+from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues
 from custom_store_pipeline.errors import StateStorageError
 from custom_store_pipeline.orchestration.dagster_internals import is_temporary_home

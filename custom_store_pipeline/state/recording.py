@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.frames import join_chunks
-from custom_store_pipeline.data.pulled import DataStream, PulledData
+from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.errors import StateStorageError, UnusableDataError
 from custom_store_pipeline.state.deletions.key_comparison import KeyComparison
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import Retries
-from custom_store_pipeline.data.pulled import DataStream, PulledData
+from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError
 from custom_store_pipeline.transfer.progress import Progress

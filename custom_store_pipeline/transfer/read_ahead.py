@@ -61,17 +61,23 @@ def push_while_pulling(
             wanted.release()
 
     threading.Thread(target=work, name=f"{threading.current_thread().name}, push", daemon=True).start()
-    is_more = True
-    while is_more:
-        wanted.acquire()
-        if result.done():
-            break
+    _pull(chunks, pulled, lambda: wanted.acquire() and not result.done())
+    return result.result(), waited
+
+
+def _pull(
+    chunks: Iterator[Chunk],
+    pulled: queue.SimpleQueue[Chunk | BaseException | None],
+    is_wanted: Callable[[], bool],
+) -> None:
+    """Puts chunks, and what ends them, into the queue as long as they are wanted."""
+    while is_wanted():
         try:
             chunk = next(chunks, None)
         except BaseException as failure:
             pulled.put(failure)
-            break
+            return
         pulled.put(chunk)
-        is_more = chunk is not None
+        if chunk is None:
+            return
         del chunk
-    return result.result(), waited

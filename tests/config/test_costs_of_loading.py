@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from custom_store_pipeline.config import models
+from custom_store_pipeline.config import values
 from custom_store_pipeline.drivers.driver_files import find_driver
 from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.projects.loading import load_projects

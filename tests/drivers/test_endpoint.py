@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.data.pulled import DataFormat, PulledData, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, read_pulled
+from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.calls import instance
 from custom_store_pipeline.drivers.endpoint import Endpoint, open_data
 from custom_store_pipeline.drivers.loading import DriverVersion

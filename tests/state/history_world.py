@@ -16,7 +16,8 @@ import pandas as pd
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.data.pulled import DataFormat, PulledData, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, read_pulled
+from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.errors import CustomStoreError
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH, SNAPSHOT, SnapshotFolder, run_of

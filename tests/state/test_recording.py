@@ -14,7 +14,8 @@ import pytest
 
 from custom_store_pipeline.config.mapping import Entity
 from custom_store_pipeline.config.models import MappingConfig
-from custom_store_pipeline.data.pulled import DataFormat, Pulled, PulledData, read_pulled
+from custom_store_pipeline.data.pulled import DataFormat, Pulled, read_pulled
+from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.errors import (
     PullError,
     StateStorageError,
