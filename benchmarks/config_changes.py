@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.config_changes
 
 Two parts: ticks in this process (CPU seconds, medians of ten), and one file edited under `dagster dev`: how often the
-definitions are loaded anew, how long the tick takes, and how long it is until what changed is materialised.
+definitions are loaded anew, how long the tick takes, and how long it is until what changed is materialized.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def measure_an_edit(root: Path, mappings: Path) -> None:
         last = dg.AssetKey(["shop", "target", f"e7_{ENTITIES_OF_A_FILE - 1}"])
         while not (event := instance.get_latest_materialization_event(last)):
             if time.time() > saved + 300:
-                sys.exit("nothing was materialised within five minutes")
+                sys.exit("nothing was materialized within five minutes")
             time.sleep(0.5)
         ticks = ticks_of(instance)
         reloads = [tick for tick in ticks if "loaded anew" in (tick.skip_reason or "")]
@@ -134,7 +134,7 @@ def measure_an_edit(root: Path, mappings: Path) -> None:
         runs = instance.get_runs()
         print(f"one file of {FILES} edited: {len(reloads)} reload, its tick took {took}")
         print(f"runs: {len(runs)}, of {len(runs[0].asset_selection or ())} entities")
-        print(f"from saved to materialised, with the default interval of 30 s: {event.timestamp - saved:.1f} s")
+        print(f"from saved to materialized, with the default interval of 30 s: {event.timestamp - saved:.1f} s")
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ the version of its source. That is 21 ms of the 24 that one of 1,000 takes; 3 ar
 see [performance.md](performance.md#what-a-small-entity-costs)). Hand-written assets without lineage are spared the last
 query, 4 ms, and pay for a step each.
 
-Tried against the misses: to log materialisations past the outputs saves 4 ms an entity, but loses Dagster's tags of
+Tried against the misses: to log materializations past the outputs saves 4 ms an entity, but loses Dagster's tags of
 code and data versions, and what lies downstream in the same run; `concurrency: 1`, pausing the garbage collector, and
 steps of more entities gain nothing; Dagster's SQLite storage writes events one by one however they come."""
 

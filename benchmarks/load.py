@@ -49,7 +49,7 @@ class Loaded:
 
 
 def measure() -> Section:
-    """Measures loading, validating, and materialising one of many."""
+    """Measures loading, validating, and materializing one of many."""
     lineage = [loaded(HAND, ENTITIES, {"BENCH_LINEAGE": "1"})]
     ours, hand = [], []
     for _ in range(ROUNDS):
@@ -92,7 +92,7 @@ def measure() -> Section:
         Goal(f"{what}: snapshot of the repository", [one.megabytes for one in ours], 20, "MB", size),
         Goal("seconds an entity, of 20,000 against of 1,000", [per_entity], 1.2),
         Goal("`custom-store validate`, 200 files", validated, 2, "s"),
-        Goal("one of 10,000 materialised, against one of one", ratios(one_of_many, one_of_one), 2, "", ONE_OF_MANY),
+        Goal("one of 10,000 materialized, against one of one", ratios(one_of_many, one_of_one), 2, "", ONE_OF_MANY),
     ]
     plot({"custom_store_pipeline": grown, "hand-written": by_hand}, DOCS / "images/load.png")
     header = ["", "definitions", "snapshot", "size", "peak", "process"]
@@ -112,7 +112,7 @@ def loaded(module: str, entities: int, more: Mapping[str, str] | None = None) ->
 
 
 def measured_commands() -> tuple[list[float], list[float], list[float]]:
-    """The seconds of `custom-store validate`, and of materialising one of many, and one of one."""
+    """The seconds of `custom-store validate`, and of materializing one of many, and one of one."""
     with tempfile.TemporaryDirectory(prefix="bench_load_") as name:
         many, one = (
             {"CUSTOM_STORE_PROJECTS_DIR": str(project_of(Path(name) / str(count), count)), "BENCH_LATENCY": "0"}

@@ -22,7 +22,7 @@ OURS = "custom_store_pipeline.definitions"
 
 
 def materialize(selection: str, module: str = OURS) -> Command:
-    """The command that materialises some assets of a module."""
+    """The command that materializes some assets of a module."""
     return [BIN / "dagster", "asset", "materialize", "--select", selection, "-m", module]
 
 

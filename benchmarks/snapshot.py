@@ -2,7 +2,7 @@
 
     python -m benchmarks.snapshot [ROUNDS]
 
-Two mappings with the drivers of projects/flights, which differ in `delete_type: keys` only, are materialised in turn,
+Two mappings with the drivers of projects/flights, which differ in `delete_type: keys` only, are materialized in turn,
 in one process, with a Dagster instance on disk. The rounds begin when each has run twice, so that there is a snapshot
 to compare with. The key is time_hour, carrier, flight. The added seconds are told apart by clocks around the package's
 functions; what they do not explain is the overlap of reading and writing that is lost: deletions must be known before
@@ -120,7 +120,7 @@ def printed(pairs: Sequence[tuple[Measured, Measured]]) -> None:
 
 @contextlib.contextmanager
 def runs_of(projects: Path) -> Iterator[Callable[[str], Measured]]:
-    """Something that materialises the flights of a project."""
+    """Something that materializes the flights of a project."""
     import dagster as dg
 
     from custom_store_pipeline.definitions import build_definitions

@@ -78,7 +78,7 @@ def _build(folder: Path, assets: Sequence[dg.AssetsDefinition], project: str | N
         built = build_assets(projects, versions, external_keys)
     if not (projects.mappings or projects.broken_files or assets):
         _log.warning(
-            "%s: no mapping file, so there is nothing to materialise; mapping files are "
+            "%s: no mapping file, so there is nothing to materialize; mapping files are "
             "<project_name>/mappings/<name>.yaml in this folder",
             shown_path(folder if project is None else folder / project),
         )

@@ -106,7 +106,7 @@ class ProjectsFolder:
         return build_definitions(self.path, **kwargs)
 
     def materialize(self, *keys: str, **kwargs: object) -> Run:
-        """Materialises some assets (`shop/sqlite_store_driver/items`), by default all, in this process."""
+        """Materializes some assets (`shop/sqlite_store_driver/items`), by default all, in this process."""
         definitions = self.definitions(**kwargs)
         job = definitions.resolve_implicit_global_asset_job_def()
         selection = [dg.AssetKey(key.split("/")) for key in keys] or None
@@ -142,7 +142,7 @@ class Run:
 
     @property
     def materialized(self) -> set[str]:
-        """The entities that were materialised."""
+        """The entities that were materialized."""
         return {key.split("/", 2)[2] for key in self.metadata}
 
     @property

@@ -119,7 +119,7 @@ def test_an_empty_projects_folder_says_what_belongs_in_it(
     projects.definitions()
 
     assert caplog.messages == [
-        "projects: no mapping file, so there is nothing to materialise; mapping files are "
+        "projects: no mapping file, so there is nothing to materialize; mapping files are "
         "<project_name>/mappings/<name>.yaml in this folder"
     ]
 
@@ -129,7 +129,7 @@ def test_a_project_of_an_empty_folder_is_not_there(projects: ProjectsFolder) -> 
         projects.definitions(project="shop")
 
 
-def test_materialising_an_empty_projects_folder_says_so(projects: ProjectsFolder) -> None:
+def test_materializing_an_empty_projects_folder_says_so(projects: ProjectsFolder) -> None:
     done = projects.materialize_by_cli()
 
-    assert "no mapping file, so there is nothing to materialise; mapping files are" in done.stderr
+    assert "no mapping file, so there is nothing to materialize; mapping files are" in done.stderr

@@ -108,7 +108,7 @@ _LAUNCH = """
 
 
 def launch(address: str, *keys: str, location: str = "custom_store_pipeline.definitions") -> str:
-    """Materialises assets as the UI's button does; returns the run's id."""
+    """Materializes assets as the UI's button does; returns the run's id."""
     selector = {
         "repositoryLocationName": location,
         "repositoryName": "__repository__",

@@ -70,7 +70,7 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
 @main.command()
 @click.argument("projects", nargs=-1)
 def status(projects: Sequence[str]) -> None:
-    """Show each entity's last materialisation: rows, seconds, and where it is now.
+    """Show each entity's last materialization: rows, seconds, and where it is now.
 
     PROJECTS are names of projects; by default all. Reads the Dagster instance that DAGSTER_HOME names.
     """
@@ -98,14 +98,14 @@ def status(projects: Sequence[str]) -> None:
 
 @main.group()
 def state() -> None:
-    """What is remembered of entities between runs: watermarks, the driver's own state, key snapshots."""
+    """What is stored of entities between runs: watermarks, the driver's own state, key snapshots."""
 
 
 @state.command("show")
 @click.argument("entities", nargs=-1, metavar="[ENTITY]…")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def show_state(entities: Sequence[str], as_json: bool) -> None:
-    """Show what is remembered of entities, by default of all.
+    """Show the stored state of entities, by default of all.
 
     ENTITY is an asset key such as blog/blog_db/posts, also of an entity that no mapping has any more, or an entity's
     name if it is the only one of that name.
@@ -117,19 +117,17 @@ def show_state(entities: Sequence[str], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
     elif not reports:
-        click.echo("Nothing is remembered.")
+        click.echo("No state is stored.")
     else:
         click.echo("\n\n".join(str(report) for report in reports))
 
 
 @state.command("reset")
 @click.argument("entities", nargs=-1, required=True, metavar="ENTITY…")
-@click.option(
-    "--partition", "partitions", multiple=True, help="Forget this partition only; may be given several times."
-)
+@click.option("--partition", "partitions", multiple=True, help="Reset this partition only; may be given several times.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -> None:
-    """Forget what is remembered of entities, so that their next run loads everything and deletes nothing.
+    """Reset the state of entities, so that their next run loads everything and deletes nothing.
 
     The target is left as it is; so is the history in Dagster. ENTITY is as in `state show`.
     """
@@ -140,19 +138,19 @@ def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -
     for partition in partitions:
         if partition not in [part.partition_key for part, _ in found]:
             known = ", ".join(part.partition_key for part, _ in found if part.partition_key) or "none"
-            raise click.ClickException(f"no partition '{partition}' was ever materialised; there are: {known}")
+            raise click.ClickException(f"no partition '{partition}' was ever materialized; there are: {known}")
     if partitions:
         found = [(part, report) for part, report in found if part.partition_key in partitions]
     for part, report in found:
         # Also where nothing is remembered: a run that failed may have left a key snapshot.
-        click.echo(str(report) if report else f"{'/'.join(part.target_key)}\n  nothing remembered")
+        click.echo(str(report) if report else f"{'/'.join(part.target_key)}\n  no state stored")
     if not yes:
-        click.confirm(f"\nForget {'these' if len(found) > 1 else 'this'}?", abort=True)
+        click.confirm(f"\nReset {'these' if len(found) > 1 else 'this'}?", abort=True)
     try:
         reset_all(part for part, _ in found)
     except CustomStoreError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Forgotten: {len(found)}. The next run loads everything.")
+    click.echo(f"State reset: {len(found)}. The next run loads everything.")
 
 
 def _check_dagster_home() -> None:
@@ -163,7 +161,7 @@ def _check_dagster_home() -> None:
         raise click.ClickException(f"DAGSTER_HOME is '{home}', which is not a folder; set it to that of your runs")
     if not os.environ.get("DAGSTER_HOME"):
         raise click.ClickException(
-            "DAGSTER_HOME is not set, so nothing is remembered; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
+            "DAGSTER_HOME is not set, so no state is stored; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
         )
 
 

@@ -84,7 +84,7 @@ class StateReport:
 
 
 def parts_and_reports(entities: Iterable[Entity]) -> list[tuple[Entity, StateReport | None]]:
-    """Entities and their materialised partitions, with what the instance of ``DAGSTER_HOME`` remembers of each."""
+    """Entities and their materialized partitions, with what the instance of ``DAGSTER_HOME`` remembers of each."""
     with dg.DagsterInstance.get() as instance:
         return [(part, _report(instance, part)) for entity in entities for part in parts_of(instance, entity)]
 

@@ -1,4 +1,4 @@
-"""What Dagster's storage remembers of the entities: when each was last materialised, and with how many rows."""
+"""What Dagster's storage remembers of the entities: when each was last materialized, and with how many rows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from custom_store_pipeline.config.mapping import LoadedMapping
 
 @dataclass(frozen=True)
 class EntityStatus:
-    """The last materialisation of one entity.
+    """The last materialization of one entity.
 
     Attributes:
         key: the asset key, its parts joined by ``/``.
         entity: the entity's name in the target.
-        rows: rows that were pushed, or None if it was never materialised.
+        rows: rows that were pushed, or None if it was never materialized.
         seconds: pull and push together, or None.
         when: the end of the push in UTC, or None.
-        last_run_failed: whether a later run than that of the materialisation ended without it.
+        last_run_failed: whether a later run than that of the materialization ended without it.
         location: where the driver said the entity is now (``location`` of its status), or else its asset key.
     """
 
@@ -39,7 +39,7 @@ def latest_status(mappings: Sequence[LoadedMapping]) -> list[EntityStatus]:
     """The status of every entity of some mappings, in their order, from the instance of ``DAGSTER_HOME``.
 
     Raises:
-        dagster.DagsterHomeNotSetError: ``DAGSTER_HOME`` is not set, so nothing is remembered.
+        dagster.DagsterHomeNotSetError: ``DAGSTER_HOME`` is not set, so no state is stored.
     """
     entities = [entity for mapping in mappings for entity in mapping.entities]
     with dg.DagsterInstance.get() as instance:

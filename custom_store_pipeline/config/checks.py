@@ -82,7 +82,7 @@ def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Find
         for path, text in _strings(document[side]["store"], (side, "store")):
             if found := malformed_reference(text):
                 remedy = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
-                yield Finding(path, f"'{found}' is no environment variable; {remedy}")
+                yield Finding(path, f"'{found}' is not an environment variable; {remedy}")
 
 
 def _variables(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def _without_effect(config: MappingConfig, written: Mapping[str, Any]) -> Iterat
     """Keys of the mapping itself that nothing would look at; in ``defaults`` they may be meant for other mappings."""
     offset = written.get("from", {}).get("offset", {})
     if "timezone" in written and config.schedule is None and config.partitions is None:
-        message = "only 'schedule' and 'partitions' look at the time zone; write one of these, or remove it"
+        message = "only 'schedule' and 'partitions' use the time zone; write one of these, or remove it"
         yield Finding(("timezone",), message, at_key=True, is_warning=True)
     if "delete_log_columns" in written and config.delete_mode != "soft_delete":
         message = (
@@ -143,7 +143,7 @@ def _entities(config: MappingConfig) -> Iterator[Finding]:
     included = dict.fromkeys(chosen.include or ())
     for index, name in enumerate(chosen.exclude):
         if name not in included:
-            message = f"'{name}' is not in include, so there is nothing to exclude{did_you_mean(name, included)}"
+            message = f"'{name}' is not in include, so it excludes nothing{did_you_mean(name, included)}"
             yield Finding(("from", "entity", "exclude", index), message)
     if included and not set(included) - set(chosen.exclude):
         yield Finding(
@@ -180,14 +180,11 @@ def _lookback(config: MappingConfig) -> Iterator[Finding]:
             message = f"'{column}' is not in offset_columns, so it has no watermark{near}"
             yield Finding(("from", "offset", "lookback", column), message, at_key=True)
     if offset.lookback and not config.is_incremental:
-        message = (
-            "a full load pulls all rows, so there is nothing to look back for; remove it, or write load_type: "
-            "incremental"
-        )
+        message = "a full load pulls all rows, so lookback has no effect; remove it, or write load_type: incremental"
         yield Finding(("from", "offset", "lookback"), message)
     elif offset.lookback and config.write_mode not in ("upsert", "upsert_only"):
         message = (
-            f"looking back pulls rows again that are in the target, and write_mode {config.write_mode} would have them "
+            f"lookback pulls rows again that are in the target, and write_mode {config.write_mode} would have them "
             "twice; write write_mode: upsert (with primary_keys), or remove it"
         )
         yield Finding(("from", "offset", "lookback"), message)
@@ -213,7 +210,7 @@ def _deletions(config: MappingConfig) -> Iterator[Finding]:
             yield Finding(("delete_log_columns", index), message)
         if log.column in seen:
             yield Finding(
-                ("delete_log_columns", index), f"the column '{log.column}' stands twice in the list; keep one"
+                ("delete_log_columns", index), f"the column '{log.column}' occurs twice in the list; keep one"
             )
         seen.add(log.column)
 
@@ -223,7 +220,7 @@ def _partitions(config: MappingConfig) -> Iterator[Finding]:
     if partitions is None:
         return
     if config.on_source_change:
-        message = "a change of the source does not tell which partitions changed; remove it, or use schedule"
+        message = "a change of the source does not show which partitions changed; remove it, or use schedule"
         yield Finding(("on_source_change",), message)
     if partitions.type == "static":
         if not partitions.keys:

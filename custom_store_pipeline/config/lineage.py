@@ -108,7 +108,7 @@ def _cycles(mappings: list[LoadedMapping]) -> Iterator[Finding]:
             number, entity = max((made_by[key] for key in cycle), key=lambda found: found[0])
             mapping = mappings[number]
             path = " → ".join("/".join(key) for key in cycle)
-            message = f"the entities go round in a circle: {path}; break it at one of these mappings"
+            message = f"the entities form a circle: {path}; break it at one of these mappings"
             yield mapping, mapping.problem(_include_path(mapping, entity), message)
             # Each mapping is told of one circle, or many entities would be sorted many times.
             made_by = {key: made for key, made in made_by.items() if made[0] != number}

@@ -61,7 +61,7 @@ def _load_file(project: str, path: Path) -> LoadedFile:
         message = f"the project folder '{project}' is not a plain name; rename it to letters, digits and _ only"
         return LoadedFile(project, path, (), (Problem(shown, 0, 0, "", message),))
     if path.parent.name != "mappings" or path.parent.parent.name != project:
-        message = "mapping files lie directly in 'mappings/', not in a folder below it; move the file up"
+        message = "mapping files must be directly in 'mappings/', not in a folder below it; move the file up"
         return LoadedFile(project, path, (), (Problem(shown, 0, 0, "", message),))
     try:
         file = read_yaml(path, shown)
@@ -103,7 +103,7 @@ def _check_top_level(file: YamlFile) -> list[Problem]:
                 problems.append(file.problem(("mappings", index), message))
                 continue
             for key in item.keys() - {"mapping"}:
-                message = f"'{key}' stands beside 'mapping:'; indent it, so that it stands below"
+                message = f"'{key}' is beside 'mapping:'; indent it, so that it is below"
                 problems.append(file.problem(("mappings", index, key), message, at_key=True))
     return problems
 
@@ -121,7 +121,7 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
     document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), written)
     if not_text := list(_keys_that_are_no_text(document)):
         return [
-            place_problem(file, index, path, f"a key must be a text, not {describe(path[-1])}; quote it", at_key=True)
+            place_problem(file, index, path, f"a key must be a string, not {describe(path[-1])}; quote it", at_key=True)
             for path in not_text
         ]
     try:

@@ -82,7 +82,7 @@ def _way_to_write(kind: str, location: Sequence[str | int], value: Any) -> str:
 
 
 _EXPECTED = {
-    "string_type": "a text",
+    "string_type": "a string",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",

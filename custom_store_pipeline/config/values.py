@@ -90,7 +90,7 @@ def unique(value: tuple[str, ...]) -> tuple[str, ...]:
     seen: set[str] = set()
     for name in value:
         if name in seen:
-            raise refuse(f"'{name}' stands twice in the list; keep it once")
+            raise refuse(f"'{name}' occurs twice in the list; keep it once")
         seen.add(name)
     return value
 
@@ -107,7 +107,7 @@ def unreadable(name: str) -> str | None:
         return "a name must not be blank"
     for character in name:
         if character in _BIDI or unicodedata.category(character) in _NOT_SHOWN:
-            return f"{name!a} has the invisible character U+{ord(character):04X} in it; take it out"
+            return f"{name!a} contains the invisible character U+{ord(character):04X}; remove it"
     return None
 
 
@@ -155,7 +155,7 @@ def start(value: Any) -> Any:
 def partition_key(value: str) -> str:
     """The key of a partition."""
     if "..." in value or any(character < " " for character in value):
-        raise refuse(f"'{value}' is no key of a partition; it must not have ... or control characters in it")
+        raise refuse(f"'{value}' is not a partition key; it must not contain ... or control characters")
     return value
 
 

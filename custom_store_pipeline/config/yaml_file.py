@@ -36,7 +36,7 @@ class _Loader(yaml.CSafeLoader):
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
             kind = node.tag.rpartition(":")[2]
             raise _refused(
-                f"'{_shortened(node.value)}' looks like a value of the type {kind} and is none; quote it",
+                f"'{_shortened(node.value)}' looks like a value of the type {kind}, but is not one; quote it",
                 node.start_mark,
             ) from None
         if isinstance(value, int) and value.bit_length() > _MOST_BITS:
@@ -82,7 +82,7 @@ def _check_tags(text: str) -> None:
 
 
 def _check_nodes(root: yaml.Node, text: str) -> None:
-    """Refuses keys that stand twice (YAML keeps the last: half of what was written would be gone), and endless nesting.
+    """Refuses duplicate keys (YAML keeps the last: the others would be lost), and endless nesting.
 
     On the nodes as they are written: merge keys (``<<``) may repeat keys.
     """
@@ -109,7 +109,7 @@ def _check_keys(node: yaml.MappingNode) -> None:
             other = first.setdefault(key.value, key)
             if other is not key:
                 line = other.start_mark.line + 1
-                message = f"the key '{key.value}' stands twice in this mapping, first in line {line}; keep one of them"
+                message = f"the key '{key.value}' occurs twice in this mapping, first in line {line}; keep one of them"
                 raise _refused(message, key.start_mark)
 
 
@@ -287,7 +287,7 @@ def dotted(key_path: KeyPath) -> str:
 
 
 def describe(value: Any) -> str:
-    """What a YAML author would call a value: ``the text 'abc'``, ``the number 3``, ``a list``."""
+    """What a YAML author would call a value: ``the string 'abc'``, ``the number 3``, ``a list``."""
     if value is None:
         return "empty"
     if isinstance(value, bool):
@@ -295,7 +295,7 @@ def describe(value: Any) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
-        return f"the text '{value}'"
+        return f"the string '{value}'"
     if isinstance(value, list):
         return "a list"
     if isinstance(value, dict):

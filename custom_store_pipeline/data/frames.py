@@ -248,8 +248,8 @@ def _columns_of_all(chunks: list[pd.DataFrame]) -> pd.Index:
         if not chunk.columns.is_unique:
             twice = chunk.columns[chunk.columns.duplicated()][0]
             raise UnusableDataError(
-                f"yielded chunks with different columns, one of which has '{twice}' twice, so which is which cannot be "
-                "known; give one of them another name"
+                f"yielded chunks with different columns, one of which has '{twice}' twice, so it is not known "
+                "which is which; give one of them another name"
             )
     names = dict.fromkeys(name for chunk in chunks for name in chunk.columns)
     check_names(names)

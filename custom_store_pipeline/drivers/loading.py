@@ -109,7 +109,7 @@ def _prepared(package: str, name: str, version: DriverVersion, method: str) -> D
         check_driver(driver, method, sources)
         if digest_of(sources) != version.digest:
             raise DriverChangedError(
-                f"{driver.shown} has changed since this run loaded its definitions, so nothing was pushed; materialise "
+                f"{driver.shown} has changed since this run loaded its definitions, so nothing was pushed; materialize "
                 "the entity again"
             )
         if before is not None:

@@ -47,7 +47,7 @@ class PushDriver(Protocol):
             deletes_df: the rows to delete, or None when there are none.
 
         Returns:
-            The status: True or values for the materialisation; False, or a dict with ``success: False`` or
+            The status: True or values for the materialization; False, or a dict with ``success: False`` or
             ``status: "failed"``, when it failed.
         """
         ...

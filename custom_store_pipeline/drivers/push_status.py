@@ -14,7 +14,7 @@ from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataE
 
 @dataclass(frozen=True)
 class PushStatus:
-    """What a successful push said: values for the materialisation, and a warning if the status is none."""
+    """What a successful push said: values for the materialization, and a warning if the status is none."""
 
     metadata: Mapping[str, Any]
     warning: str | None = None
@@ -39,7 +39,7 @@ def read_status(returned: Any) -> PushStatus:
         raise PushReportedFailureError(f"returned the exception {name}; raise it instead")
     if inspect.isgenerator(returned) or inspect.isawaitable(returned):
         raise PushReportedFailureError(
-            f"returned a {type(returned).__name__}, so its body never ran; take out the yield, async or await"
+            f"returned a {type(returned).__name__}, so its body never ran; remove the yield, async or await"
         )
     plain = plain_value(returned)
     if plain is False:
@@ -49,7 +49,7 @@ def read_status(returned: Any) -> PushStatus:
     if plain is True:
         return PushStatus({})
     if returned is None:
-        return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
+        return PushStatus({}, "the push returned None, which counts as success; return True to say so")
     if isinstance(returned, Mapping):
         values = {str(key): plain_value(value) for key, value in returned.items()}
         by_name = {key.lower(): value for key, value in values.items()}
@@ -67,8 +67,8 @@ def read_status(returned: Any) -> PushStatus:
         return PushStatus({"status": plain})
     return PushStatus(
         {},
-        f"the push returned {type(returned).__name__}, which is no status and is taken as success; "
-        "return True, False, a number, a text or a dict",
+        f"the push returned {type(returned).__name__}, which is not a status and counts as success; "
+        "return True, False, a number, a string or a dict",
     )
 
 
@@ -88,7 +88,7 @@ def read_fingerprint(returned: Any) -> str:
         return plain.hex()
     if isinstance(plain, bool) or not isinstance(plain, str | int | float | datetime.date):
         raise UnusableDataError(
-            f"returned {type(returned).__name__}; return a text, a number, bytes or a time, another one whenever the "
+            f"returned {type(returned).__name__}; return a string, a number, bytes or a time, another one whenever the "
             "data has changed"
         )
     return str(plain)

@@ -68,7 +68,7 @@ def reload_server(
         if server_id() not in (None, before):
             return
     raise ReloadError(
-        "the code server was told to reload, and has no new process: either that ended while it started (its log says "
+        "the code server was asked to reload, and has no new process: either that ended while it started (its log says "
         "why), or the server was started by `dagster api grpc` or with --fixed-server-id, which do not reload; use "
         "`dagster code-server start`"
     )
@@ -111,6 +111,6 @@ def reload_webserver(url: str, context: dg.SensorEvaluationContext) -> None:
             return
         problem = f"could not reload '{location}': {answer.message}"
     raise ReloadError(
-        f"the daemon loads the definitions anew within a minute, but the webserver at {shown} {problem}; it shows the "
-        "old ones until Deployment → Reload; mend CUSTOM_STORE_WEBSERVER_URL, or unset it"
+        f"the daemon reloads the definitions within a minute, but the webserver at {shown} {problem}; it shows the "
+        "old ones until Deployment → Reload; fix CUSTOM_STORE_WEBSERVER_URL, or unset it"
     )

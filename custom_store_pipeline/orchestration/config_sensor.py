@@ -62,7 +62,7 @@ class Loaded:
 
 
 def config_changes(loaded: Loaded) -> dg.SensorDefinition:
-    """The sensor that keeps the graph as the files say, and materialises what changed.
+    """The sensor that keeps the graph as the files say, and materializes what changed.
 
     Its first tick only takes note. Each other one compares the files on disk with those that were loaded. If they
     differ and are valid, it has the definitions loaded anew; if they are not, it fails with the validator's text, and
@@ -76,7 +76,7 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         except CustomStoreError as error:
             reason = str(error)
         except OSError as error:
-            reason = f"the projects folder cannot be read: {error}; see to it that it is there, and readable"
+            reason = f"the projects folder cannot be read: {error}; make sure that it is there and readable"
         raise TickFailedError(reason)
 
     def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -98,13 +98,13 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
         asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=read_settings().sensor_interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Loads the definitions anew when a mapping or a driver changes, and materialises what changed.",
+        description="Reloads the definitions when a mapping or a driver changes, and materializes what changed.",
     )
 
 
 def _first_note(loaded: Loaded) -> dg.SensorResult:
     noted = SensorCursor.of(loaded.versions, _now(), digest_of(loaded.files))
-    reason = f"took note of {len(loaded.versions)} entities; from now on, what is new or changes runs"
+    reason = f"recorded the current state of {len(loaded.versions)} entities; from now on, new and changed entities run"
     return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
 
 
@@ -116,11 +116,11 @@ def _reload(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Fil
     if server := code_server(context):
         reload_server(server, context.instance.code_server_reload_timeout)
         return dg.SensorResult(
-            skip_reason=f"{changed}; the definitions are loaded anew; what changed runs with the next tick"
+            skip_reason=f"{changed}; the definitions are reloaded; what changed runs with the next tick"
         )
     told = _tell(context, noted, files)
     return dg.SensorResult(
-        skip_reason=f"{changed}; the daemon loads the definitions anew within a minute, then what changed runs",
+        skip_reason=f"{changed}; the daemon reloads the definitions within a minute, then what changed runs",
         cursor=told.to_cursor(),
     )
 
@@ -134,7 +134,7 @@ def _tell(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Files
     if url is None or noted.told == digest or code_server(context):
         return noted
     reload_webserver(url, context)
-    context.log.info("The webserver was told that the files changed.")
+    context.log.info("The webserver reloaded the changed files.")
     return replace(noted, told=digest)
 
 
@@ -155,8 +155,8 @@ def _check(loaded: Loaded, files: Files) -> None:
     """
     if has_mappings(loaded.files) and not has_mappings(files):
         raise ReloadError(
-            f"no mapping file is left in {shown_path(loaded.projects_dir)}, so that the definitions stay as they are; "
-            "see to it that the folder is there, or, if all of them are to go, reload the code location by hand"
+            f"no mapping file is left in {shown_path(loaded.projects_dir)}, so the definitions stay as they are; "
+            "make sure that the folder is there; to remove all mappings, reload the code location by hand"
         )
     projects = load_projects(loaded.projects_dir, loaded.external_keys, loaded.scope.project)
     problems = {*projects.problems, *check_format_options(projects.mappings)}
@@ -187,11 +187,11 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted:
     ]
     if not changed:
         gone = len(noted.hashes - current.hashes)
-        who = "1 entity is" if gone == 1 else f"{gone} entities are"
-        left_out.append(f"{who} gone from the mappings; the history stays")
+        who = "1 entity was" if gone == 1 else f"{gone} entities were"
+        left_out.append(f"{who} removed from the mappings; the history stays")
     for request in requests:
         names = ", ".join(key.path[-1] for key in request.asset_selection or ())
-        context.log.info(f"new or changed, and therefore running: {names}")
+        context.log.info(f"new or changed, so running: {names}")
     for reason in left_out:
         context.log.info(reason)
     for problem in loaded.problems:
@@ -214,7 +214,7 @@ def _by_partition(
         partition, why_not = _partition(mapping, now) if mapping.config.auto_materialize else ("", _OPTED_OUT)
         if why_not:
             names = ", ".join(entity.target_name for entity in entities)
-            left_out.append(f"{mapping.project}/{mapping.name} changed ({names}), and does not run: {why_not}")
+            left_out.append(f"{mapping.project}/{mapping.name} changed ({names}) but does not run: {why_not}")
             continue
         # The entities of a run must have the same partitions, not only a key of the same name.
         kind = f"{mapping.config.partitions!r} {mapping.config.timezone}" if partition else ""
@@ -232,10 +232,10 @@ def _partition(mapping: LoadedMapping, now: datetime) -> tuple[str, str]:
         return "", ""
     if read_settings().changed_partitions == "none":
         return "", (
-            "it has partitions; materialise those that are to be loaded again, or set "
+            "it has partitions; materialize those to load again, or set "
             "CUSTOM_STORE_CHANGED_PARTITIONS=latest, which runs the latest one"
         )
     if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        return "", "its partitions are no times, so none is the latest; materialise those that are to be loaded again"
+        return "", "its partitions are not times, so none is the latest; materialize those to load again"
     latest = scheduled_partitions(partitions, now)
     return (latest[0], "") if latest else ("", "none of its partitions is over yet")

@@ -25,7 +25,7 @@ class StepConfig(dg.Config):
     )
 
     def metadata(self) -> dict[str, Any]:
-        """What was set, for the materialisations."""
+        """What was set, for the materializations."""
         return self.model_dump(exclude_defaults=True)
 
     def applied_to(self, mapping: LoadedMapping) -> LoadedMapping:

@@ -62,8 +62,8 @@ def check_run_version(context: dg.AssetExecutionContext, mapping: LoadedMapping,
     first = _first(context.instance, run.run_id, key)
     if first is not None and not version.agrees_with(first.split()):
         raise MappingChangedError(
-            f"{mapping.file.shown}, or a driver of it, changed while this run was at work; earlier steps had the one "
-            "before, so this one has pulled and pushed nothing; materialise its entities again"
+            f"{mapping.file.shown}, or a driver of it, changed during this run; earlier steps had the version "
+            "before, so this one has pulled and pushed nothing; materialize its entities again"
         )
 
 

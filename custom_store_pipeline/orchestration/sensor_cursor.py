@@ -79,7 +79,7 @@ class SensorCursor:
             problem = f"{type(error).__name__}: {error}"
         raise CursorError(
             f"the cursor of the sensor cannot be read ({problem}); clear it on the sensor's page in the UI: then the "
-            "next tick takes note of what is there, and runs nothing"
+            "next tick records the current state, and runs nothing"
         )
 
 

@@ -1,6 +1,6 @@
 """What Dagster's event log remembers of an entity, and how it is made to forget.
 
-State lives in the metadata of materialisations: it is there exactly when the push has succeeded, wherever Dagster's
+State lives in the metadata of materializations: it is there exactly when the push has succeeded, wherever Dagster's
 storage is, and gone when the asset is wiped.
 """
 
@@ -28,7 +28,7 @@ def load_state(
 ) -> LoadedState:
     """What is remembered of an entity or a partition of it.
 
-    Materialisations that carry no state (reported in the UI, say) are looked past.
+    Materializations that carry no state (reported in the UI, say) are looked past.
 
     Args:
         instance: Dagster's instance.
@@ -61,7 +61,7 @@ def reset_state(instance: dg.DagsterInstance, key: AssetPath, partition: str | N
         dg.AssetObservation(
             dg.AssetKey(key),
             partition=partition,
-            description="What was remembered of this entity was forgotten; the next run loads everything.",
+            description="The state of this entity was reset; the next run loads everything.",
             metadata={_FORGOTTEN: True},
         )
     )
@@ -86,13 +86,13 @@ def outcome_of(instance: dg.DagsterInstance, key: AssetPath, partition: str | No
 
 
 def is_stored(instance: dg.DagsterInstance, key: AssetPath, position: int) -> bool:
-    """Whether a materialisation is still there: its run may be deleted, and its asset wiped."""
+    """Whether a materialization is still there: its run may be deleted, and its asset wiped."""
     asked = dg.AssetRecordsFilter(dg.AssetKey(key), storage_ids=[position])
     return bool(instance.fetch_materializations(asked, limit=1).records)
 
 
 def _states(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Iterator[StoredState]:
-    """The materialisations that carry state, newest first."""
+    """The materializations that carry state, newest first."""
     for record in _materializations(instance, key, partition):
         materialization = record.asset_materialization
         value = materialization.metadata.get(STATE) if materialization else None
@@ -118,7 +118,7 @@ def _materializations(
 
 
 def _stored_with_run(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, run_id: str) -> bool:
-    """Whether a run stored a materialisation, be it wiped or not."""
+    """Whether a run stored a materialization, be it wiped or not."""
     cursor: str | None = None
     while True:
         found = instance.get_records_for_run(run_id, cursor, dg.DagsterEventType.ASSET_MATERIALIZATION, _PAGE)

@@ -18,7 +18,7 @@ class SnapshotRecord:
     """Which key snapshots hold the keys that the target may have.
 
     Three things are not the same. *Nothing yet*: an empty record, so every snapshot that is there counts. *Never
-    compared*: ``unrecorded``. *Wiped*: an empty record again, and the snapshots of the runs whose materialisations were
+    compared*: ``unrecorded``. *Wiped*: an empty record again, and the snapshots of the runs whose materializations were
     wiped do not count (:data:`~custom_store_pipeline.state.run_context.Outcome`).
 
     Attributes:
@@ -63,7 +63,7 @@ class EntityState:
     wiped_at: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, for the metadata of a materialisation."""
+        """Plain JSON, for the metadata of a materialization."""
         return {
             "version": _VERSION,
             "watermarks": encode(dict(self.watermarks)),
@@ -83,8 +83,8 @@ class EntityState:
         """
         if stored.get("version") not in _READABLE:
             raise StateError(
-                f"what is remembered was written by another version of custom_store_pipeline (format "
-                f"{stored.get('version')}, this one reads up to {_VERSION}); use that version, or forget it: "
+                f"the stored state was written by another version of custom_store_pipeline (format "
+                f"{stored.get('version')}, this one reads up to {_VERSION}); use that version, or reset it: "
                 "custom-store state reset ENTITY"
             )
         snapshot = stored["snapshot"]

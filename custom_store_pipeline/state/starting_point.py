@@ -20,7 +20,7 @@ from custom_store_pipeline.state.pushes import PushRecord
 
 @dataclass(frozen=True)
 class StoredState:
-    """State in a materialisation, as it was stored.
+    """State in a materialization, as it was stored.
 
     Attributes:
         content: the JSON of :meth:`~custom_store_pipeline.state.entity_state.EntityState.to_json`.

@@ -35,7 +35,9 @@ def _numbers(texts: Iterable[Any]) -> str | None:
         return None  # with as many digits each, the order of texts is that of numbers
     if not pc.all(pc.match_substring_regex(column, _NUMBER)).as_py():
         return None
-    return "numbers as text, of which '9' is greater than '10'; let pull_data return numbers (pandas.to_numeric)"
+    return (
+        "numbers as strings, and '9' is greater than '10' as a string; let pull_data return numbers (pandas.to_numeric)"
+    )
 
 
 def _times(texts: Iterable[Any]) -> str | None:
@@ -52,6 +54,6 @@ def _times(texts: Iterable[Any]) -> str | None:
     if not pc.all(pc.match_substring_regex(column, _TIME)).as_py():
         return None
     return (
-        "times as text that are not all written in the same way or with the same offset, so that a later one may be "
-        "the lesser text; let pull_data return times (pandas.to_datetime with utc=True, format='ISO8601')"
+        "times as strings that are not all written in the same way or with the same offset, so a later time may be "
+        "the lesser string; let pull_data return times (pandas.to_datetime with utc=True, format='ISO8601')"
     )

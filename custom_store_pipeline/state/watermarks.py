@@ -70,7 +70,7 @@ class Watermarks:
             except WatermarkError:
                 self._warn(
                     f"the offset column '{column}' was {type(before).__name__} ({shown(before)}) and is "
-                    f"{type(value).__name__} ({shown(value)}) now; the watermark starts anew"
+                    f"{type(value).__name__} ({shown(value)}) now; the watermark starts again"
                 )
                 reached[column] = value
         return reached
@@ -91,7 +91,7 @@ class Watermarks:
         if not _is_infinite(before):
             return before
         self._warn(
-            f"the watermark of the offset column '{column}' was {before}, after which nothing is newer; it starts anew"
+            f"the watermark of the offset column '{column}' was {before}, after which nothing is newer; it starts again"
         )
         return None
 
@@ -99,7 +99,7 @@ class Watermarks:
         """Tells the user once that the greatest value of a column may not be what it should."""
         if doubt is not None and column not in self._doubted:
             self._doubted.add(column)
-            self._warn(f"the offset column '{column}' holds {doubt}, or rows may be left out of the next run")
+            self._warn(f"the offset column '{column}' holds {doubt}, or the next run may miss rows")
 
 
 def _values(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -127,8 +127,8 @@ def _greatest(column: str, values: pd.Series) -> Any:
         encode(found)
     except UnknownTypeError as error:
         raise WatermarkError(
-            f"the offset column '{column}' holds values of the type {error}, which cannot be remembered; "
-            "use a column of numbers, times or texts"
+            f"the offset column '{column}' holds values of the type {error}, which cannot be stored; "
+            "use a column of numbers, times or strings"
         ) from None
     if _is_infinite(found):
         raise WatermarkError(
@@ -166,6 +166,6 @@ def _largest_exact(dtype: Any) -> int:
 def _no_order(column: str, values: Iterable[Any]) -> str:
     kinds = {type(value).__name__ + (" with a time zone" if getattr(value, "tzinfo", None) else "") for value in values}
     return (
-        f"the offset column '{column}' holds {' and '.join(sorted(kinds))}, of which none is the greatest; "
+        f"the offset column '{column}' holds {' and '.join(sorted(kinds))}; none of these is the greatest; "
         "let pull_data return values of one type"
     )

@@ -26,7 +26,7 @@ SOURCE = """
 
 @pytest.fixture
 def shop(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> ProjectsFolder:
-    """Two entities that were materialised, one that was not, and one that remembers nothing."""
+    """Two entities that were materialized, one that was not, and one that remembers nothing."""
     projects.driver("feed_store_driver", SOURCE)
     projects.sqlite()
     for name, include, more in (("a", "[items, prices, stock]", "delete_type: keys"), ("b", "[items]", "tags: {}")):
@@ -111,7 +111,7 @@ def test_what_a_failed_first_run_left_is_forgotten_too(shop: ProjectsFolder) -> 
 
     done = custom_store("reset", "stock", "--yes")
 
-    assert done.stdout == "shop/a/stock\n  nothing remembered\nForgotten: 1. The next run loads everything.\n"
+    assert done.stdout == "shop/a/stock\n  no state stored\nForgotten: 1. The next run loads everything.\n"
     assert not left.exists()
 
 
@@ -121,7 +121,7 @@ def test_state_that_cannot_be_read_is_shown_and_can_be_forgotten(shop: ProjectsF
             dg.AssetMaterialization(["shop", "a", "items"], metadata={"custom_store/state": {"version": 99}})
         )
     assert (
-        "problem       what is remembered was written by another version" in custom_store("show", "shop/a/items").stdout
+        "problem       the stored state was written by another version" in custom_store("show", "shop/a/items").stdout
     )
 
     assert custom_store("reset", "shop/a/items", "--yes").exit_code == 0
@@ -131,7 +131,7 @@ def test_state_that_cannot_be_read_is_shown_and_can_be_forgotten(shop: ProjectsF
 
 def test_a_partition_that_is_not_there_is_an_error(shop: ProjectsFolder) -> None:
     assert (
-        "no partition 'west' was ever materialised; there are: none"
+        "no partition 'west' was ever materialized; there are: none"
         in custom_store("reset", "prices", "--partition", "west").stderr
     )
 
@@ -158,7 +158,7 @@ def test_an_entity_that_no_mapping_has_any_more_can_be_forgotten(shop: ProjectsF
     assert "watermark     id: 2" in custom_store("show", "shop/a/prices").stdout
     assert custom_store("reset", "shop/a/prices", "--yes").exit_code == 0
 
-    assert custom_store("show", "shop/a/prices").stdout == "Nothing is remembered.\n"
+    assert custom_store("show", "shop/a/prices").stdout == "No state is stored.\n"
     assert not list((shop.home / "storage/custom_store_state/shop/a/prices").glob("*.parquet"))
 
 

@@ -87,7 +87,7 @@ def test_names_are_compared_with_few_others() -> None:
 
         __hash__ = str.__hash__
 
-    models._unique(tuple(Name(number) for number in range(10_000)))
+    values.unique(tuple(Name(number) for number in range(10_000)))
 
     assert compared < 1000
 

@@ -161,7 +161,7 @@ def test_a_key_without_effect_is_warned_of(projects: ProjectsFolder) -> None:
     assert file.problems == ()
     assert [str(warning).partition(":")[2] for warning in sorted(file.mappings[0].warnings)] == [
         "5:59: from.offset.joining_condition: there are no offset_columns to join; write offset_columns, or remove it",
-        "7:7: timezone: only 'schedule' and 'partitions' look at the time zone; write one of these, or remove it",
+        "7:7: timezone: only 'schedule' and 'partitions' use the time zone; write one of these, or remove it",
         "8:7: delete_log_columns: delete_mode is hard_delete, which marks no rows; write delete_mode: soft_delete, or "
         "remove it",
         "9:7: max_delete_fraction: only deletions that are found by comparing keys are limited; write delete_type: "
@@ -195,7 +195,7 @@ def test_a_file_whose_name_nobody_can_read_needs_a_name_for_its_mapping(projects
 
     (file,) = load_mapping_files(projects.path)
 
-    assert "has the invisible character U+202E in it; take it out; rename the file, or write 'mapping_name'" in str(
+    assert "contains the invisible character U+202E; remove it; rename the file, or write 'mapping_name'" in str(
         file.problems[0]
     )
 

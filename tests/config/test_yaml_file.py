@@ -51,8 +51,11 @@ def test_positions_are_those_of_values_keys_and_nearest_parents(tmp_path: Path) 
     ("content", "message"),
     [
         (b"\xff\xfe\x00", "x.yaml: the file cannot be read: not UTF-8; save it as UTF-8"),
-        (b"a: 2024-02-30", "x.yaml:1:4: '2024-02-30' looks like a value of the type timestamp and is none; quote it"),
-        (b"a:\n  b: 0x_", "x.yaml:2:6: '0x_' looks like a value of the type int and is none; quote it"),
+        (
+            b"a: 2024-02-30",
+            "x.yaml:1:4: '2024-02-30' looks like a value of the type timestamp, but is not one; quote it",
+        ),
+        (b"a:\n  b: 0x_", "x.yaml:2:6: '0x_' looks like a value of the type int, but is not one; quote it"),
         (
             b"a: !!int foo",
             "x.yaml:1:4: the tag 'tag:yaml.org,2002:int' is not allowed; write plain values, without tags",

@@ -184,7 +184,7 @@ class Items:
         }
 
     def materialized(self) -> dict[str, int]:
-        """The entities that have been materialised, and by which process."""
+        """The entities that have been materialized, and by which process."""
         with dg.DagsterInstance.from_config(str(self.projects.home)) as instance:
             events = {
                 name: instance.get_latest_materialization_event(dg.AssetKey(["shop", "target", name]))

@@ -79,7 +79,7 @@ class EditedShop:
             ]
 
     def materialized(self, entity: str) -> float:
-        """When an entity was last materialised; 0 if never."""
+        """When an entity was last materialized; 0 if never."""
         with self.instance() as instance:
             event = instance.get_latest_materialization_event(dg.AssetKey(["shop", "sqlite_store_driver", entity]))
             return event.timestamp if event else 0.0
@@ -91,7 +91,7 @@ class EditedShop:
         return self.ticks()[before:]
 
     def wait_for_run_of(self, *entities: str, since: float, seconds: float = 90) -> float:
-        """Waits until entities were materialised after a time; returns how long after it the last one was."""
+        """Waits until entities were materialized after a time; returns how long after it the last one was."""
         wait_until(lambda: min(map(self.materialized, entities)) > since, seconds)
         return max(map(self.materialized, entities)) - since
 

@@ -1,4 +1,4 @@
-"""Files edited under `dagster dev`: the graph follows, and what changed is materialised, nothing else."""
+"""Files edited under `dagster dev`: the graph follows, and what changed is materialized, nothing else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def entities(address: str) -> set[str]:
     }
 
 
-def test_what_changed_is_materialised_and_nothing_else(
+def test_what_changed_is_materialized_and_nothing_else(
     shop: EditedShop, address: str, record_property: Callable[[str, str], None]
 ) -> None:
     seconds = []
@@ -72,7 +72,7 @@ def test_what_changed_is_materialised_and_nothing_else(
     listed = ", ".join(f"{value:.1f}" for value in seconds)
     record_property(
         "figure",
-        f"from saved to materialised, with an interval of {INTERVAL} s: {listed} s, median "
+        f"from saved to materialized, with an interval of {INTERVAL} s: {listed} s, median "
         f"{statistics.median(seconds):.1f} s",
     )
 

@@ -1,4 +1,4 @@
-"""Entities through Dagster: what is materialised, what fails, and what is shown."""
+"""Entities through Dagster: what is materialized, what fails, and what is shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def table(projects: ProjectsFolder, name: str) -> list[tuple]:
         return connection.execute(f'SELECT * FROM "{quoted}"').fetchall()
 
 
-def test_an_entity_arrives_and_its_materialisation_says_how(projects: ProjectsFolder) -> None:
+def test_an_entity_arrives_and_its_materialization_says_how(projects: ProjectsFolder) -> None:
     projects.driver("items_store_driver", SOURCE)
     projects.sqlite()
     projects.mapping(mapping())

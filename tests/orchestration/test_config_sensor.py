@@ -14,7 +14,7 @@ from custom_store_pipeline.orchestration import config_sensor
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME, TickFailedError
 from tests.conftest import SOURCE, ProjectsFolder, mapping
 
-RELOADED = "the definitions are loaded anew; what changed runs with the next tick"
+RELOADED = "the definitions are reloaded; what changed runs with the next tick"
 
 
 class Ticks:
@@ -153,7 +153,7 @@ def test_removed_entities_are_gone_and_new_when_they_come_back(ticks: Ticks) -> 
     path.unlink()
     ticks.load()
     ticks.tick()
-    assert ticks.said == "2 entities are gone from the mappings; the history stays"
+    assert ticks.said == "2 entities are removed from the mappings; the history stays"
 
     path.write_text(text)
     ticks.load()
@@ -230,7 +230,7 @@ class TestADaemonThatLoadsTheDefinitionsItself:
         for _ in range(2):
             ticks.tick()
             assert ticks.said == (
-                "projects/shop/mappings/b.yaml changed; the daemon loads the definitions anew within a minute, then "
+                "projects/shop/mappings/b.yaml changed; the daemon reloads the definitions within a minute, then "
                 "what changed runs"
             )
         ticks.load()
@@ -388,7 +388,7 @@ def test_partitioned_entities_do_not_run_and_that_is_said(ticks: Ticks) -> None:
     ticks.tick()
 
     assert ticks.said == (
-        "shop/b changed (b1, b2), and does not run: it has partitions; materialise those that are to be loaded again, "
+        "shop/b changed (b1, b2), and does not run: it has partitions; materialize those that are to be loaded again, "
         "or set CUSTOM_STORE_CHANGED_PARTITIONS=latest, which runs the latest one"
     )
 

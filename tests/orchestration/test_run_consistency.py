@@ -78,7 +78,7 @@ EDITS = {
 
 CHANGED = (
     "MappingChangedError: projects/shop/mappings/slow.yaml, or a driver of it, changed while this run was at work; "
-    "earlier steps had the one before, so this one has pulled and pushed nothing; materialise its entities again"
+    "earlier steps had the one before, so this one has pulled and pushed nothing; materialize its entities again"
 )
 
 REMOVALS = {

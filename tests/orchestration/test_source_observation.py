@@ -117,7 +117,7 @@ def test_what_is_no_fingerprint_is_refused(files: ProjectsFolder, instance: dg.D
 
     run = observe(files, instance, "a")
 
-    assert "return a text, a number, bytes or a time, another one whenever the data has changed" in run.summary
+    assert "return a string, a number, bytes or a time, another one whenever the data has changed" in run.summary
 
 
 def test_a_fingerprint_holds_no_secret(
@@ -159,7 +159,7 @@ class Automation:
         return {"/".join(found.key.path[1:]) for found in result.results if found.true_subset.size}
 
 
-def test_an_entity_is_materialised_when_its_fingerprint_changes(
+def test_an_entity_is_materialized_when_its_fingerprint_changes(
     files: ProjectsFolder, instance: dg.DagsterInstance
 ) -> None:
     observe(files, instance, "a", "ä b.c")

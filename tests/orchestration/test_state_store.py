@@ -25,7 +25,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def materialize(
     instance: dg.DagsterInstance, state: EntityState | None = None, partition: str | None = None, **metadata: Any
 ) -> int:
-    """Stores a materialisation, and returns its position."""
+    """Stores a materialization, and returns its position."""
     found = metadata if state is None else metadata | {STATE: state.to_json()}
     instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey(KEY), metadata=found, partition=partition))
     (record,) = instance.fetch_materializations(dg.AssetKey(KEY), limit=1).records
@@ -36,14 +36,14 @@ def number(value: int, begun_after: int = 0) -> EntityState:
     return EntityState({"number": value}, begun_after=begun_after)
 
 
-def test_nothing_is_recalled_of_what_was_never_materialised(instance: dg.DagsterInstance) -> None:
+def test_nothing_is_recalled_of_what_was_never_materialized(instance: dg.DagsterInstance) -> None:
     loaded = load_state(instance, KEY, None)
 
     assert loaded.state is None
     assert loaded.position == 0
 
 
-def test_materialisations_that_carry_no_state_are_looked_past(instance: dg.DagsterInstance) -> None:
+def test_materializations_that_carry_no_state_are_looked_past(instance: dg.DagsterInstance) -> None:
     position = materialize(instance, number(1))
     for _ in range(120):  # more than a page of them
         materialize(instance, rows=5)
@@ -162,7 +162,7 @@ def test_state_of_another_version_is_refused(instance: dg.DagsterInstance) -> No
 
 
 def run_of(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, *materialized: str) -> str:
-    """A run that has stored materialisations of entities."""
+    """A run that has stored materializations of entities."""
     run_id = instance.create_run_for_job(_job(), status=status).run_id
     for entity in materialized:
         event = dg.DagsterEvent(

@@ -1,4 +1,4 @@
-"""What a mapping's runs remember, seen from its drivers and from the materialisations."""
+"""What a mapping's runs remember, seen from its drivers and from the materializations."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_the_idempotency_key_of_a_load_without_memory_is_that_of_its_run(feed: F
     assert first["idempotency_key"] != second["idempotency_key"]
 
 
-def test_a_materialisation_shows_what_was_remembered(feed: Feed) -> None:
+def test_a_materialization_shows_what_was_remembered(feed: Feed) -> None:
     feed.mapping("load_type: incremental\n                  delete_type: keys")
     feed.run(1, 2, 3)
 
@@ -212,7 +212,7 @@ def test_what_is_noticed_after_the_push_is_logged(feed: Feed) -> None:
 
     result = feed.run("a")
 
-    assert ("items: the offset column 'id' was int (9) and is str (a) now; the watermark starts anew") in logged(
+    assert ("items: the offset column 'id' was int (9) and is str (a) now; the watermark starts again") in logged(
         feed, result
     )
 

@@ -87,7 +87,7 @@ class Ledger:
         self._execute_many(self.source, "DELETE FROM items WHERE id = ?", [(key,) for key in ids])
 
     def run(self, patch: Callable[[str], None] | None = None, **environment: str) -> int:
-        """Materialises the entity in a process of its own; returns how that ended (0, 1, or minus a signal)."""
+        """Materializes the entity in a process of its own; returns how that ended (0, 1, or minus a signal)."""
         return finished(self.start(patch, **environment))
 
     def start(self, patch: Callable[[str], None] | None = None, **environment: str) -> Any:

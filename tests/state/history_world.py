@@ -194,7 +194,7 @@ class Run:
                 target.pop(key, None)
 
     def store(self) -> None:
-        """The materialisation; without state if what the run began from was taken back meanwhile."""
+        """The materialization; without state if what the run began from was taken back meanwhile."""
         self.under_way.close()
         world, base = self.world, self.loaded
         if base.state is None or any(state.position == base.position for state in world.states):

@@ -58,8 +58,8 @@ def test_what_another_version_wrote_is_refused(version: object) -> None:
         EntityState.from_json(EntityState().to_json() | {"version": version})
 
     assert str(raised.value) == (
-        f"what is remembered was written by another version of custom_store_pipeline (format {version}, this one reads "
-        "up to 2); use that version, or forget it: custom-store state reset ENTITY"
+        f"the stored state was written by another version of custom_store_pipeline (format {version}, this one reads "
+        "up to 2); use that version, or reset it: custom-store state reset ENTITY"
     )
 
 

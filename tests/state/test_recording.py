@@ -369,7 +369,7 @@ def test_another_key_starts_anew_and_says_so(target: Target) -> None:
     assert target.deletes is None
     assert target.notes == [
         "the primary keys were id (integer) and are code (text) now, so what was deleted in between cannot be told; "
-        "the key snapshot starts anew"
+        "the key snapshot starts again"
     ]
 
 

@@ -229,7 +229,7 @@ def test_values_without_an_order_are_an_error(values: list[object], kinds: str) 
         Seen(["at"]).chunks(objects(*values))
 
     assert str(raised.value) == (
-        f"the offset column 'at' holds {kinds}, of which none is the greatest; let pull_data return values of one type"
+        f"the offset column 'at' holds {kinds}; none of these is the greatest; let pull_data return values of one type"
     )
 
 
@@ -264,7 +264,7 @@ def test_values_that_cannot_be_remembered_are_an_error(column: Any, kind: str) -
 
     assert str(raised.value) == (
         f"the offset column 'at' holds values of the type {kind}, which cannot be remembered; "
-        "use a column of numbers, times or texts"
+        "use a column of numbers, times or strings"
     )
 
 
@@ -301,18 +301,18 @@ def test_infinity_that_was_remembered_does_not_stay(infinity: object, chunks: li
 
     assert seen.chunks(*chunks) == {"at": reached}
     assert seen.notes == [
-        f"the watermark of the offset column 'at' was {infinity}, after which nothing is newer; it starts anew"
+        f"the watermark of the offset column 'at' was {infinity}, after which nothing is newer; it starts again"
     ]
 
 
 NUMBERS_AS_TEXT = (
     "the offset column 'at' holds numbers as text, of which '9' is greater than '10'; let pull_data return numbers "
-    "(pandas.to_numeric), or rows may be left out of the next run"
+    "(pandas.to_numeric), or the next run may miss rows"
 )
 TIMES_AS_TEXT = (
     "the offset column 'at' holds times as text that are not all written in the same way or with the same offset, so "
     "that a later one may be the lesser text; let pull_data return times (pandas.to_datetime with utc=True, "
-    "format='ISO8601'), or rows may be left out of the next run"
+    "format='ISO8601'), or the next run may miss rows"
 )
 MISORDERED = [
     (["9", "10"], NUMBERS_AS_TEXT),
@@ -401,7 +401,7 @@ def test_floats_that_do_not_hold_each_integer_are_told_once(column: pd.Series, s
 
     assert seen.notes == [
         f"the offset column 'at' holds {shown} as a float, and floats do not hold each integer of that size; let "
-        "pull_data return integers (of type Int64 beside nulls), or rows may be left out of the next run"
+        "pull_data return integers (of type Int64 beside nulls), or the next run may miss rows"
     ]
 
 

@@ -70,7 +70,7 @@ def asset_page(address: str, entity: str) -> str:
     return f"{address}/assets/flights/duckdb_store_driver/{entity}"
 
 
-def test_an_entity_is_materialised_with_the_button(address: str, page: Page) -> None:
+def test_an_entity_is_materialized_with_the_button(address: str, page: Page) -> None:
     page.goto(asset_page(address, "airports"))
     page.get_by_role("button", name="Materialize").first.click()
     expect(page.get_by_text("Launched run").first).to_be_visible(timeout=30_000)
@@ -92,7 +92,7 @@ def test_the_reason_of_an_entity_that_failed_is_shown(address: str, page: Page) 
     expect(page.get_by_text(reason).first).to_be_visible(timeout=30_000)
 
 
-def test_a_new_entity_appears_and_is_materialised_by_itself(
+def test_a_new_entity_appears_and_is_materialized_by_itself(
     address: str, page: Page, folder: Path, take_picture: Callable[[str], None]
 ) -> None:
     page.goto(f"{address}/locations/{LOCATION}/asset-groups/flights/lineage")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.ui
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the flights have been materialised."""
+    """A home in which the flights have been materialized."""
     root = tmp_path_factory.mktemp("ui")
     home = root / "home"
     home.mkdir()

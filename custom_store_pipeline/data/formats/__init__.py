@@ -139,7 +139,7 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
     wanted = FORMATS[format_name]
     if isinstance(raw, str) and len(raw) < _LONGEST_PATH and "\n" not in raw and os.path.isfile(raw):
         raise UnusableDataError(
-            "returned a text that is the path of a file, and text is taken as content; return Path(…)"
+            "returned a string that is the path of a file, and strings are read as content; return Path(…)"
         )
     if isinstance(raw, str) and not wanted.text:
         raise UnusableDataError(f"returned text, but {format_name} is binary; return bytes or a Path")

@@ -184,7 +184,7 @@ def not_unicode(name: Any, values: Iterable[Any]) -> str:
     """What to say of a column with a text that has half of a surrogate pair."""
     found = next((value for value in values if isinstance(value, str) and not is_unicode(value)), "")
     return (
-        f"returned a text that is no valid Unicode in the column '{ascii(name)[1:-1]}': {ascii(found)[:80]} "
+        f"returned a string that is not valid Unicode in the column '{ascii(name)[1:-1]}': {ascii(found)[:80]} "
         "has half of a surrogate pair; correct it in the driver"
     )
 

@@ -44,7 +44,7 @@ def rows_of(parsed: Any) -> list[dict[str, Any]]:
                 if isinstance(row, list)
                 else "each item must be an object with the names of columns"
             )
-            raise UnusableDataError(f"returned json of which item {number} is {named(row)}, not an object; {remedy}")
+            raise UnusableDataError(f"returned json whose item {number} is {named(row)}, not an object; {remedy}")
     return parsed
 
 
@@ -133,5 +133,5 @@ def _paths_of_lists(parsed: Mapping[str, Any], prefix: str = "") -> Iterator[str
 
 def named(value: Any) -> str:
     """What kind of JSON value this is, in words."""
-    names = {dict: "one object", list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+    names = {dict: "one object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

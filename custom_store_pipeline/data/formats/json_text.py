@@ -80,7 +80,7 @@ def _numbered_rows(lines: Iterator[str]) -> Iterator[tuple[dict[str, Any], str]]
             raise ValueError(f"line {number}: {error.msg} at column {error.colno}") from error
         if not isinstance(row, dict):
             remedy = "set data_format.type: json" if isinstance(row, list) else "each line must be an object"
-            raise UnusableDataError(f"returned jsonl of which line {number} is {named(row)}, not an object; {remedy}")
+            raise UnusableDataError(f"returned jsonl whose line {number} is {named(row)}, not an object; {remedy}")
         yield row, text
 
 
@@ -123,7 +123,7 @@ def _as_table(rows: list[Any], text: str, *, nullable: bool = False) -> pd.DataF
                 if not is_unicode(json.dumps({name: value}, ensure_ascii=False)):
                     raise UnusableDataError(
                         f"returned json in which the column {name!a} of row {number} has half of a character "
-                        f"({ascii(value)[:60]}), which no text may have; correct it where the json is written"
+                        f"({ascii(value)[:60]}), which no string may have; correct it where the json is written"
                     )
     return from_records(rows, nullable=nullable)
 

@@ -31,7 +31,7 @@ def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     sheets: Any = pd.read_excel(source(raw), **reading)
     if isinstance(sheets, dict):
         raise UnusableDataError(
-            f"returned a workbook of which data_format.sheet_name selects {len(sheets)} sheets; "
+            f"returned a workbook in which data_format.sheet_name selects {len(sheets)} sheets; "
             "an entity is one table, so name one sheet"
         )
     yield _typed(index_as_columns(sheets), options) if exact else sheets

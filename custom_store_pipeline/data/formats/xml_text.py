@@ -100,7 +100,7 @@ def _row(element: Any, number: int, options: Mapping[str, Any]) -> dict[str, str
     if own := (_text(element, number) or "").strip():
         name = _local(element.tag)
         if len(element) or name in row:
-            raise _refused(name, number, "has a text beside its elements or attributes")
+            raise _refused(name, number, "has text beside its elements or attributes")
         row[name] = own
     for child in element:
         if not isinstance(child.tag, str):

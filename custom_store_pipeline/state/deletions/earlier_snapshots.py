@@ -96,11 +96,11 @@ class EarlierSnapshots:
         place = self.folder.url(name)
         if self.outcomes.get(name, "pushed") == "pushed":
             raise StateStorageError(
-                f"the key snapshot {place} is damaged ({error.reason}), so what was deleted since cannot be told; "
-                "restore the file, or forget what is remembered (the next run loads everything and deletes nothing): "
+                f"the key snapshot {place} is damaged ({error.reason}), so what was deleted since is not known; "
+                "restore the file, or reset the state (the next run loads everything and deletes nothing): "
                 f"custom-store state reset {self.run.entity}"
             )
         self.run.warn(
-            f"the key snapshot {place} is damaged ({error.reason}); it is passed over, because the run that wrote it "
+            f"the key snapshot {place} is damaged ({error.reason}); it is skipped, because the run that wrote it "
             "never finished its push"
         )

@@ -58,7 +58,7 @@ def kept(frame: pd.DataFrame, name: str, method: str) -> tuple[Any, KeyColumn]:
     if name not in frame.columns:
         has = ", ".join(map(str, frame.columns))
         raise UnusableKeysError(
-            f"the primary key '{name}' is not in what {method} returned; the columns are {has}; pull it, or mend "
+            f"the primary key '{name}' is not in what {method} returned; the columns are {has}; pull it, or fix "
             "primary_keys"
         )
     values = frame[name]
@@ -69,7 +69,7 @@ def kept(frame: pd.DataFrame, name: str, method: str) -> tuple[Any, KeyColumn]:
     missing = int(values.isna().sum())
     if missing:
         raise UnusableKeysError(
-            f"the primary key '{name}' is null in {missing:,} of {len(frame):,} rows, so deletions cannot be told; "
+            f"the primary key '{name}' is null in {missing:,} of {len(frame):,} rows, so deletions are not known; "
             f"let {method} leave these rows out, or choose other primary_keys"
         )
     if values.dtype == object:
@@ -170,8 +170,8 @@ def _typed(values: pd.Series[Any], name: str, method: str) -> tuple[Any, KeyColu
         texts = [to_text(value) for value in values]
     except UnknownTypeError as error:
         raise UnusableKeysError(
-            f"the primary key '{name}' holds values of the type {error}, which cannot be compared from run to run; "
-            f"let {method} turn them into texts or numbers"
+            f"the primary key '{name}' holds values of the type {error}, which cannot be compared between runs; "
+            f"let {method} turn them into strings or numbers"
         ) from None
     types = {text.partition(":")[0] for text in texts}
     kind = types.pop() if len(types) == 1 and types <= {*_TYPED_ALONE} else TYPED

@@ -174,7 +174,7 @@ class KeyComparison:
             keys = "no keys" if self._keys is None else f"the keys {_described(self._keys)}"
             raise PullError(
                 f"pull_keys returned {keys}, but pull_data rows with {_described(rows)}; "
-                "both must tell of the same rows, with keys of the same types"
+                "both must return the same rows, with keys of the same types"
             )
 
     def _known(self, files: Mapping[str, Keys], keys: Keys) -> Sequence[Keys] | None:
@@ -183,14 +183,14 @@ class KeyComparison:
         if changed:
             self._run.warn(
                 f"the primary keys were {_described(changed)} and are {_described(keys)} now, so what was deleted in "
-                f"between cannot be told; the key snapshot starts anew{self._remedy}"
+                f"between is not known; the key snapshot starts again{self._remedy}"
             )
             return None
         if self._before.unrecorded:
             if not self._config.replaces_target:
                 self._run.warn(
                     "rows were pushed while delete_type was none, and their keys were not recorded; those that were "
-                    f"deleted in the source since cannot be told{self._remedy}"
+                    f"deleted in the source since are not known{self._remedy}"
                 )
             return None
         known = [files[name] for name in self._before.files if name in files]

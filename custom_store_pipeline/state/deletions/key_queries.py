@@ -53,8 +53,8 @@ def check_unique(keys: Keys, spill: Path) -> None:
     if found.num_rows:
         raise UnusableKeysError(
             f"primary keys occur more than once in what {keys.method} returned, such as "
-            f"{examples(keys_of(found, keys.columns))}, so deletions cannot be told; let {keys.method} return each "
-            "once, or add to primary_keys what tells them apart"
+            f"{examples(keys_of(found, keys.columns))}, so deletions are not known; let {keys.method} return each "
+            "once, or add to primary_keys what distinguishes them"
         )
 
 

@@ -198,9 +198,9 @@ class SnapshotFolder:
         except Exception as error:
             reason = self._redactor.text(f"{type(error).__name__}: {error}")
         raise StateStorageError(
-            f"cannot {verb} the key snapshots at {self.url(name)}: {reason}; see that CUSTOM_STORE_STATE_URL "
-            "leads where it did before, and that it can be read and written"
-            + ("; or forget what is remembered: custom-store state reset" if verb == "read" else "")
+            f"cannot {verb} the key snapshots at {self.url(name)}: {reason}; make sure that CUSTOM_STORE_STATE_URL "
+            "is the same as before, and that it can be read and written"
+            + ("; or reset the state: custom-store state reset" if verb == "read" else "")
         )
 
 

@@ -50,7 +50,7 @@ class Spool:
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UnusableDataError(
                 f"pull_data yielded values that cannot be kept on disk until all keys are known: {error}; let "
-                "it turn them into numbers, texts, bytes or times"
+                "it turn them into numbers, strings, bytes or times"
             ) from None
         self._count += 1
 

@@ -70,7 +70,7 @@ def test_a_damaged_snapshot_of_what_was_pushed_is_an_error_with_the_remedy(
 
     assert str(raised.value).startswith(f"the key snapshot {path} is damaged (")
     assert str(raised.value).endswith(
-        "so what was deleted since cannot be told; restore the file, or forget what is remembered (the next run loads "
+        "so what was deleted since is not known; restore the file, or forget what is remembered (the next run loads "
         "everything and deletes nothing): custom-store state reset shop/b/items"
     )
     assert len(target.rows) == 500
@@ -91,7 +91,7 @@ def test_a_damaged_snapshot_of_a_run_that_never_pushed_is_passed_over(
     assert set(target.rows) == set(range(400))
     (note,) = target.notes
     assert note.startswith(f"the key snapshot {path} is damaged (")
-    assert note.endswith("it is passed over, because the run that wrote it never finished its push")
+    assert note.endswith("it is skipped, because the run that wrote it never finished its push")
     for _ in range(4):
         target.run(rows(*range(400)), CONFIG)
     assert not path.exists()

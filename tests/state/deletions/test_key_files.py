@@ -234,15 +234,14 @@ def test_nulls_are_an_error(missing: list[object]) -> None:
     frame = pd.DataFrame({"shop": ["a", "b", "c"], "id": missing})
 
     assert refused(frame, "shop", "id") == (
-        "the primary key 'id' is null in 2 of 3 rows, so deletions cannot be told; "
+        "the primary key 'id' is null in 2 of 3 rows, so deletions are not known; "
         "let pull_data leave these rows out, or choose other primary_keys"
     )
 
 
 def test_a_column_that_was_not_pulled_is_an_error() -> None:
     assert refused(pd.DataFrame({"Id": [1], "name": ["a"]}), "id") == (
-        "the primary key 'id' is not in what pull_data returned; the columns are Id, name; pull it, or mend "
-        "primary_keys"
+        "the primary key 'id' is not in what pull_data returned; the columns are Id, name; pull it, or fix primary_keys"
     )
 
 
@@ -257,8 +256,8 @@ def test_a_column_that_was_pulled_twice_is_an_error() -> None:
 )
 def test_values_of_an_unknown_type_are_an_error(value: object, kind: str) -> None:
     assert refused(pd.DataFrame({"id": [value]}), "id") == (
-        f"the primary key 'id' holds values of the type {kind}, which cannot be compared from run to run; "
-        "let pull_data turn them into texts or numbers"
+        f"the primary key 'id' holds values of the type {kind}, which cannot be compared between runs; "
+        "let pull_data turn them into strings or numbers"
     )
 
 

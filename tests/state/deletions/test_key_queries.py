@@ -101,7 +101,7 @@ def test_keys_that_occur_twice_are_an_error_with_examples(tmp_path: Path) -> Non
 
     assert duplicates(twice, tmp_path) == (
         "primary keys occur more than once in what pull_data returned, such as shop=a, id=1, so deletions cannot be "
-        "told; let pull_data return each once, or add to primary_keys what tells them apart"
+        "told; let pull_data return each once, or add to primary_keys what distinguishes them"
     )
 
 

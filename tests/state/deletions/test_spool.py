@@ -131,7 +131,7 @@ def test_objects_that_exist_in_this_process_only_are_an_error(value: object) -> 
         spool.add(pd.DataFrame({"a": [value]}))
 
     assert "pull_data yielded values that cannot be kept on disk until all keys are known: " in str(raised.value)
-    assert str(raised.value).endswith("; let it turn them into numbers, texts, bytes or times")
+    assert str(raised.value).endswith("; let it turn them into numbers, strings, bytes or times")
 
 
 def test_a_full_disk_is_an_error_that_closing_does_not_hide(monkeypatch: pytest.MonkeyPatch) -> None:
