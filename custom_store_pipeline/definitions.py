@@ -27,7 +27,7 @@ from custom_store_pipeline.projects.files import Files, Scope, digest_of, in_sco
 from custom_store_pipeline.projects.loading import load_projects
 from custom_store_pipeline.settings import projects_folder
 
-# What a location of one project tells the server that its multiprocess steps are forked from: see preloaded.py.
+# The project of a location, for the server that its multiprocess steps are forked from: see preloaded.py.
 PRELOADED_PROJECT = "_CUSTOM_STORE_PRELOADED_PROJECT"
 
 _log = logging.getLogger("custom_store_pipeline")
@@ -59,8 +59,8 @@ def build_definitions(
         ConfigurationError: there is no projects folder, no such project in it, or a setting is wrong.
     """
     folder = projects_dir or projects_folder()
-    # Before they are loaded, so that what changes meanwhile is seen as a change, at worst twice; and all drivers, for
-    # which of them these mappings use is not known yet.
+    # Before they are loaded, so that a change during the load is seen, at worst twice; and all drivers, because it is
+    # not known yet which of them these mappings use.
     return _build(folder, assets, project, scan(folder))
 
 

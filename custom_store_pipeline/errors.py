@@ -4,7 +4,7 @@
 
     CustomStoreError                      catch this to catch all of them
     ├── ConfigurationError                a YAML mapping or a setting is wrong; carries all problems found
-    │   └── MissingVariableError          ${NAME} stands in a store, and the environment has no NAME
+    │   └── MissingVariableError          a store names ${NAME}, and the environment has no NAME
     ├── DriverError                       something about a driver
     │   ├── DriverNotFoundError           no such project, file or class
     │   ├── DriverSignatureError          a method is missing or takes other arguments
@@ -15,22 +15,22 @@
     │       │   └── UndecodableDataError  what it returned is not in the mapping's data_format
     │       └── PushError                 while pushing
     ├── ResultError                       what a driver returned cannot be used
-    │   ├── UnusableDataError             pull_data or fingerprint returned something that is none
+    │   ├── UnusableDataError             pull_data or fingerprint returned something else
     │   ├── PushReportedFailureError      push_data returned False, or a status that says "failed"
     │   └── MissingExtraError             a format needs a package of an extra that is not installed
-    ├── StateError                        what is remembered between runs cannot be told, used or kept
+    ├── StateError                        the state between runs is not known, or cannot be stored
     │   ├── WatermarkError                an offset column is missing, or its values have no order
-    │   ├── UnusableKeysError             primary keys are missing, null or double
+    │   ├── UnusableKeysError             primary keys are missing, null or duplicate
     │   ├── TooManyDeletesError           more would be deleted than max_delete_fraction allows
     │   └── StateStorageError             CUSTOM_STORE_STATE_URL or the disk cannot be read or written
     │       └── DamagedSnapshotError      a key snapshot is there, but cannot be read
-    ├── MappingChangedError               a mapping changed while a run of it was at work
+    ├── MappingChangedError               a mapping changed during a run of it
     ├── SensorError                       the sensor on config changes cannot do its work
     │   ├── CursorError                   its cursor is not one of its own
-    │   └── ReloadError                   the definitions could not be loaded anew
+    │   └── ReloadError                   the definitions could not be reloaded
     ├── EntityTimeoutError                an entity ran past the mapping's timeout
     ├── EntitiesFailedError               the summary of a step in which entities failed
-    └── TerminalError                     raised by drivers: trying again is of no use
+    └── TerminalError                     raised by drivers: a retry cannot help
 
 A message says where, what is wrong and what to do. No message holds a secret: whatever raises has redacted it.
 """
@@ -119,7 +119,7 @@ class DriverCallError(DriverError):
     """
 
     def __init__(self, message: str, driver_traceback: str = "", *, terminal: bool = False) -> None:
-        """Keeps the (redacted) traceback and whether a retry is of use."""
+        """Keeps the (redacted) traceback and whether a retry can help."""
         super().__init__(message)
         self.driver_traceback = driver_traceback
         self.terminal = terminal
@@ -130,7 +130,7 @@ class PullError(DriverCallError):
 
 
 class UndecodableDataError(PullError):
-    """What ``pull_data`` returned is not in the ``data_format``; tried again, for it may have been cut off."""
+    """What ``pull_data`` returned is not in the ``data_format``; retried, because it may have been cut off."""
 
 
 class PushError(DriverCallError):
@@ -142,7 +142,7 @@ class ResultError(CustomStoreError):
 
 
 class UnusableDataError(ResultError):
-    """``pull_data`` returned something that is no data, or ``fingerprint`` something that is no fingerprint."""
+    """``pull_data`` returned something that is not data, or ``fingerprint`` something that is not a fingerprint."""
 
 
 class PushReportedFailureError(ResultError):
@@ -154,15 +154,15 @@ class MissingExtraError(ResultError):
 
 
 class StateError(CustomStoreError):
-    """What is remembered of an entity between runs cannot be told, used or kept."""
+    """The state of an entity is not known, or cannot be used or stored."""
 
 
 class WatermarkError(StateError):
-    """An offset column is missing, its values have no order, or they cannot be remembered."""
+    """An offset column is missing, its values have no order, or they cannot be stored."""
 
 
 class UnusableKeysError(StateError):
-    """Deletions are looked for, and the primary keys are missing, null, double or cannot be compared."""
+    """Deletions are to be found, and the primary keys are missing, null, duplicate or not comparable."""
 
 
 class TooManyDeletesError(StateError):
@@ -184,7 +184,7 @@ class DamagedSnapshotError(StateStorageError):
 
 
 class MappingChangedError(CustomStoreError):
-    """Steps of one run have another version of a mapping, or of its drivers, than the run began with."""
+    """A step has another version of a mapping, or of its drivers, than its run began with."""
 
 
 class SensorError(CustomStoreError):
@@ -196,7 +196,7 @@ class CursorError(SensorError):
 
 
 class ReloadError(SensorError):
-    """The definitions could not be loaded anew."""
+    """The definitions could not be reloaded."""
 
 
 class EntityTimeoutError(CustomStoreError):
@@ -208,7 +208,7 @@ class EntitiesFailedError(CustomStoreError):
 
 
 class TerminalError(CustomStoreError):
-    """Raised by a driver when trying again is of no use (wrong password, no such table)."""
+    """Raised by a driver when a retry cannot help (wrong password, no such table)."""
 
 
 def near(word: str, options: Iterable[str], most: int = 1) -> list[str]:

@@ -115,7 +115,7 @@ def test_the_sensor_reloads_only_for_its_own_project(two: ProjectsFolder) -> Non
             return data.skip_message, data.cursor
 
     message, cursor = said(None)
-    assert message == "took note of 1 entities; from now on, what is new or changes runs"
+    assert message == "recorded the current state of 1 entities; from now on, new and changed entities run"
     two.mapping("mappings: [", name="items")
 
     assert said(cursor)[0] == "nothing changed among 1 entities"

@@ -1,4 +1,4 @@
-"""The command ``custom-store``: what is wrong with the mappings, how the entities are, what is remembered of them."""
+"""The command ``custom-store``: validates mappings, shows the status of entities, shows and resets their state."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -
     if partitions:
         found = [(part, report) for part, report in found if part.partition_key in partitions]
     for part, report in found:
-        # Also where nothing is remembered: a run that failed may have left a key snapshot.
+        # Also where no state is stored: a run that failed may have left a key snapshot.
         click.echo(str(report) if report else f"{'/'.join(part.target_key)}\n  no state stored")
     if not yes:
         click.confirm(f"\nReset {'these' if len(found) > 1 else 'this'}?", abort=True)
@@ -166,7 +166,7 @@ def _check_dagster_home() -> None:
 
 
 def _chosen(names: Sequence[str]) -> list[Entity]:
-    """The entities that names stand for; all without names."""
+    """The entities with these names; all of them without names."""
     entities = [entity for mapping in load_projects(_projects_dir()).mappings for entity in mapping.entities]
     chosen: list[Entity] = []
     for name in names:
@@ -185,7 +185,7 @@ def _chosen(names: Sequence[str]) -> list[Entity]:
 
 
 def _removed(name: str) -> Entity | None:
-    """The entity of an asset key that Dagster remembers and no mapping has any more."""
+    """The entity of an asset key that Dagster still knows and no mapping has any more."""
     from custom_store_pipeline.cli.state import is_known
 
     parts = name.split("/", 2)
@@ -252,6 +252,6 @@ def _print_table(mappings: Sequence[LoadedMapping]) -> None:
 
 def _console() -> Console:
     # In a log or a pipe, rich would cut the table at 80 columns.
-    # Entities may be called "[b]", which is no markup.
+    # Entities may be called "[b]", which is not markup.
     width = None if Console().is_terminal else 200
     return Console(width=width, markup=False, emoji=False, highlight=False)

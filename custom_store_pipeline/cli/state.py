@@ -1,4 +1,4 @@
-"""What is remembered of entities, as people read it, and forgetting it."""
+"""Shows the stored state of entities, and resets it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from custom_store_pipeline.state.serialization import encode, shown
 
 @dataclass(frozen=True)
 class StateReport:
-    """What is remembered of one entity, or of one partition of it.
+    """The stored state of one entity, or of one partition of it.
 
     Attributes:
         entity: the entity.
@@ -30,7 +30,7 @@ class StateReport:
         snapshot_bytes: how large it is.
         run_id: the run that pushed.
         when: when its push was stored, in UTC.
-        problem: why what is remembered cannot be read; empty if it can.
+        problem: why the state cannot be read; empty if it can.
     """
 
     entity: Entity
@@ -84,19 +84,19 @@ class StateReport:
 
 
 def parts_and_reports(entities: Iterable[Entity]) -> list[tuple[Entity, StateReport | None]]:
-    """Entities and their materialized partitions, with what the instance of ``DAGSTER_HOME`` remembers of each."""
+    """Entities and their materialized partitions, with the state of each in the instance of ``DAGSTER_HOME``."""
     with dg.DagsterInstance.get() as instance:
         return [(part, _report(instance, part)) for entity in entities for part in parts_of(instance, entity)]
 
 
 def is_known(key: AssetPath) -> bool:
-    """Whether the instance of ``DAGSTER_HOME`` knows an asset of this key, be it in a mapping or not."""
+    """Whether the instance of ``DAGSTER_HOME`` knows an asset of this key, in a mapping or not."""
     with dg.DagsterInstance.get() as instance:
         return instance.has_asset_key(dg.AssetKey(key))
 
 
 def reset_all(parts: Iterable[Entity]) -> None:
-    """Forgets what is remembered of entities or partitions of them, and removes their key snapshots.
+    """Resets the state of entities or partitions of them, and removes their key snapshots.
 
     Raises:
         StateStorageError: key snapshots cannot be removed.

@@ -1,4 +1,4 @@
-"""What Dagster's storage remembers of the entities: when each was last materialized, and with how many rows."""
+"""The status of entities in Dagster's storage: when each was last materialized, and with how many rows."""
 
 from __future__ import annotations
 

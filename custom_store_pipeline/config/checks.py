@@ -19,7 +19,7 @@ class Finding(NamedTuple):
         key_path: where.
         message: what, and what to do.
         at_key: the key itself is wrong, not its value.
-        is_warning: the mapping can be used all the same.
+        is_warning: the mapping can still be used.
     """
 
     key_path: KeyPath
@@ -109,7 +109,7 @@ def _keys(value: Any, path: KeyPath) -> Iterator[KeyPath]:
 
 
 def _without_effect(config: MappingConfig, written: Mapping[str, Any]) -> Iterator[Finding]:
-    """Keys of the mapping itself that nothing would look at; in ``defaults`` they may be meant for other mappings."""
+    """Keys of the mapping itself that have no effect; in ``defaults`` they may be meant for other mappings."""
     offset = written.get("from", {}).get("offset", {})
     if "timezone" in written and config.schedule is None and config.partitions is None:
         message = "only 'schedule' and 'partitions' use the time zone; write one of these, or remove it"

@@ -17,7 +17,7 @@ class Resolution:
     """What filling in a store gave besides the filled-in values.
 
     Attributes:
-        secrets: the values that came from the environment (not the defaults, which stand in the YAML in clear).
+        secrets: the values that came from the environment (not the defaults, which are in the YAML in clear).
         missing: the places that name a variable that is not set, each with the variable's name.
     """
 
@@ -26,7 +26,7 @@ class Resolution:
 
 
 def malformed_reference(text: str) -> str | None:
-    """The first ``${`` of the text that is no reference, with what follows it, or None."""
+    """The first ``${`` of the text that is not a reference, with what follows it, or None."""
     rest = _REFERENCE.sub("", text)
     start = rest.find("${")
     return None if start < 0 else rest[start : start + 30]

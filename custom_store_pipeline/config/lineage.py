@@ -1,4 +1,4 @@
-"""What only shows when all mappings lie side by side: keys written twice, stores read into themselves, cycles."""
+"""What only all mappings together show: keys written twice, stores read into themselves, cycles."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _cycles(mappings: list[LoadedMapping]) -> Iterator[Finding]:
             path = " → ".join("/".join(key) for key in cycle)
             message = f"the entities form a circle: {path}; break it at one of these mappings"
             yield mapping, mapping.problem(_include_path(mapping, entity), message)
-            # Each mapping is told of one circle, or many entities would be sorted many times.
+            # One circle is reported for each mapping, or many entities would be sorted many times.
             made_by = {key: made for key, made in made_by.items() if made[0] != number}
         else:
             return

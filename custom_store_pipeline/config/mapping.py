@@ -24,7 +24,7 @@ class Partition:
 
     Attributes:
         key: its key in Dagster.
-        start: the beginning of its time, with the mapping's time zone; None for partitions that are no times.
+        start: the beginning of its time, with the mapping's time zone; None for partitions that are not times.
         end: the beginning of the next one's time, or None.
     """
 
@@ -69,7 +69,7 @@ class LoadedMapping:
     """A valid mapping, and where it came from.
 
     Attributes:
-        project: the project that the file lies in.
+        project: the project of the file.
         name: the mapping's name, unique in the project.
         file: the file.
         index: its place in the file's list, from 0.
@@ -117,7 +117,7 @@ class LoadedMapping:
 
     @cached_property
     def include_positions(self) -> Mapping[str, int]:
-        """Where each entity stands in ``from.entity.include``."""
+        """The position of each entity in ``from.entity.include``."""
         return {name: index for index, name in enumerate(self.config.from_.entity.include or ())}
 
     def problem(self, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:

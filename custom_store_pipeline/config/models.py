@@ -98,7 +98,7 @@ class Target(Section):
 
 
 class Retries(Section):
-    """How often and how patiently a failed pull or push is tried again."""
+    """How often a failed pull or push is retried, and after how long."""
 
     max_attempts: int = Field(default=3, ge=1)
     delay: float = Field(default=1, ge=0, allow_inf_nan=False)

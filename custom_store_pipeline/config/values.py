@@ -102,7 +102,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 def unreadable(name: str) -> str | None:
-    """Why people could not tell a name from others, or None."""
+    """Why people could not distinguish a name from others, or None."""
     if not name.strip():
         return "a name must not be blank"
     for character in name:

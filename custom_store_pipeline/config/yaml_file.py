@@ -115,7 +115,7 @@ def _check_keys(node: yaml.MappingNode) -> None:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A mapping file that was read: its content, and where each key of it stands.
+    """A mapping file that was read: its content, and the place of each key in it.
 
     Attributes:
         path: the file.
@@ -166,7 +166,7 @@ def read_yaml(path: Path, shown: str, wanted: str = "the key 'mappings' and a li
 
 
 def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
-    # Each repair mends one line, so there can be no more of them than lines.
+    # Each repair fixes one line, so there can be no more repairs than lines.
     for _ in range(text.count("\n") + 2):
         try:
             _check_depth(text)
@@ -184,14 +184,14 @@ def _parse(text: str, shown: str) -> tuple[str, Any, tuple[int, ...]]:
             if repaired is None:
                 raise ConfigurationError([_yaml_problem(error, shown)]) from None
             text = repaired
-    raise AssertionError("unreachable: every repair mends a line")
+    raise AssertionError("unreachable: every repair fixes a line")
 
 
 _KEY_WITHOUT_SPACE = re.compile(r"^(\s*(?:- )?[A-Za-z_][\w-]*:)(?=[^\s:])")
 
 
 def _with_the_space_after_a_key(text: str, error: yaml.YAMLError) -> str | None:
-    """``url:value`` between other keys is no YAML, yet custom_store_driver.md writes ``<key>:<value>`` so.
+    """``url:value`` between other keys is not YAML, but custom_store_driver.md writes ``<key>:<value>`` so.
 
     Looked at only where the parser gave up on exactly such a line, so no valid file is ever read differently.
     """
@@ -251,7 +251,7 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
         for key_node, value_node in node.value:
             if key_node.value == str(step) or _is_boolean(key_node, step):
                 return key_node, value_node
-        for key_node, value_node in node.value:  # `<<: *anchor`: the key may stand where the anchor is
+        for key_node, value_node in node.value:  # `<<: *anchor`: the key may be where the anchor is
             if key_node.tag == "tag:yaml.org,2002:merge":
                 merged = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 for source in merged:

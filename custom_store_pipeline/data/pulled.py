@@ -37,7 +37,7 @@ class Pulled:
         deletes: the rows to delete in the target, as a DataFrame, an Arrow table or a list of dicts; None for none.
         metadata: values to show on the materialization in Dagster.
         state: whatever the driver wants to know next time (dicts, lists, texts, numbers, dates, times); with
-            ``load_type: incremental`` it comes back as ``config["state"]``. None leaves what is remembered as it is.
+            ``load_type: incremental`` it comes back as ``config["state"]``. None keeps the stored state as it is.
     """
 
     data: Any

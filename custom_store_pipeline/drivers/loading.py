@@ -113,7 +113,7 @@ def _prepared(package: str, name: str, version: DriverVersion, method: str) -> D
                 "the entity again"
             )
         if before is not None:
-            _forget(package)  # definitions were loaded anew in this process
+            _unload(package)  # definitions were reloaded in this process
         _serve(sources)
         _prepared_drivers[name] = _Prepared(version, driver, sources, {method})
         return driver
@@ -144,8 +144,8 @@ def _serve(sources: Mapping[Path, bytes]) -> None:
         _finders[folder].invalidate_caches()
 
 
-def _forget(package: str) -> None:
-    """Makes the next import make the project's modules anew."""
+def _unload(package: str) -> None:
+    """Makes the next import create the project's modules again."""
     for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
         sys.modules.pop(name, None)
         _prepared_drivers.pop(name, None)

@@ -1,6 +1,6 @@
 """What a driver is: one small class, with nothing to inherit from.
 
-Who inherits from a protocol all the same must define its methods: a stub of ours must not pass for a push.
+A class that does inherit from a protocol must define its methods: our stub must not pass for a push.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ChunkedPushDriver(PushDriver, Protocol):
     ) -> Any:
         """Writes all chunks of one entity in one call, in one transaction if it can.
 
-        A transfer that failed half-way is tried again from its first chunk, so without a transaction this should be an
+        A transfer that failed half-way is retried from its first chunk, so without a transaction this should be an
         upsert. All chunks must be taken.
         """
         ...

@@ -14,7 +14,7 @@ from custom_store_pipeline.errors import PushReportedFailureError, UnusableDataE
 
 @dataclass(frozen=True)
 class PushStatus:
-    """What a successful push said: values for the materialization, and a warning if the status is none."""
+    """What a successful push said: values for the materialization, and a warning if it is not a status."""
 
     metadata: Mapping[str, Any]
     warning: str | None = None
@@ -80,8 +80,8 @@ def read_fingerprint(returned: Any) -> str:
     """Turns what ``fingerprint`` returned into text.
 
     Raises:
-        UnusableDataError: it is no text, number, bytes or date; the message begins with "returned". The text of other
-            objects may be another one in each process, and the source would seem to change all the time.
+        UnusableDataError: it is not a string, number, bytes or date; the message begins with "returned". Other objects may
+            have another text in each process, so the source would seem to change all the time.
     """
     plain = plain_value(returned) if hasattr(returned, "dtype") else returned
     if isinstance(plain, bytes):

@@ -1,7 +1,7 @@
-"""Importing this makes a worker of Celery see what was edited since its last step.
+"""Importing this makes a worker of Celery load what was edited since its last step.
 
-It is imported where definitions are built in a process that has dagster-celery, whatever the environment says of the
-executor: a worker need not have the settings of the run.
+It is imported where definitions are built in a process that has dagster-celery, whatever executor the environment
+names: a worker may lack the settings of the run.
 """
 
 from __future__ import annotations

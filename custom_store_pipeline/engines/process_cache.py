@@ -1,4 +1,4 @@
-"""What a process makes once and keeps, such as its definitions, and how a worker that lives on lets go of it."""
+"""What a process caches, such as its definitions, and how a long-lived worker clears it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _caches: list[functools._lru_cache_wrapper[Any]] = [
 
 
 def cached_in_process(function: Callable[..., T]) -> Callable[..., T]:
-    """Makes a function's results last as long as the process, or until :func:`clear_caches`."""
+    """Caches a function's results until the process ends, or until :func:`clear_caches`."""
     cached = functools.cache(function)
     _caches.append(cached)
     return cached
 
 
 def clear_caches() -> None:
-    """Makes the next step that this process gets ask for everything again, its job and the definitions included.
+    """Makes the next step of this process load everything again: its job and the definitions.
 
-    For workers of Dask and Celery, which live on when mappings and drivers are edited, before each step; not within a
-    run: one whose steps share a process ends on the definitions that it began with.
+    Workers of Dask and Celery call it before each step, because mappings and drivers may have changed. It is not called
+    within a run whose steps share a process: such a run ends on the definitions that it began with.
     """
     for cache in _caches:
         cache.cache_clear()

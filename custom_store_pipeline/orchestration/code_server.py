@@ -1,4 +1,4 @@
-"""Making Dagster load the definitions anew, from inside a sensor's tick, in each way that a code location is served."""
+"""Reloads the definitions from inside a sensor's tick, in each way that Dagster serves a code location."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class CodeServer(Protocol):
 
 
 def code_server(context: dg.SensorEvaluationContext) -> CodeServer | None:
-    """The code server that a tick runs in, if it can be told to reload; None where the daemon loads definitions itself.
+    """The code server that a tick runs in, if it can reload; None where the daemon loads the definitions itself.
 
-    ``dagster dev`` and ``dagster code-server start`` are such servers. A daemon that is given a module or a file to
-    load does so anew every minute.
+    ``dagster dev`` and ``dagster code-server start`` are such servers. A daemon that loads a module or a file reloads
+    it every minute.
 
     Raises:
         ReloadError: the tick was not started by a daemon.
@@ -82,14 +82,14 @@ def _or_none(ask: Callable[[], str], is_unreachable: type[Exception]) -> str | N
 
 
 def reload_webserver(url: str, context: dg.SensorEvaluationContext) -> None:
-    """Has a webserver load a code location anew.
+    """Reloads a code location in a webserver.
 
     Args:
         url: the webserver; it may have a user and a password.
         context: a tick of the code location.
 
     Raises:
-        ReloadError: the webserver could not be told, or could not do it.
+        ReloadError: the webserver could not be reached, or could not reload.
     """
     from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError, ReloadRepositoryLocationStatus
     from requests.auth import HTTPBasicAuth

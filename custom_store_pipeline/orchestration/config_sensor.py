@@ -1,4 +1,4 @@
-"""The sensor on config changes: files change → definitions are loaded anew → what changed runs, and nothing else."""
+"""The sensor on config changes: files change → definitions are reloaded → what changed runs, and nothing else."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class TickFailedError(dg.DagsterError):
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the definitions that the sensor belongs to were built from.
+    """What the definitions of the sensor were built from.
 
     Attributes:
         projects_dir: the projects folder.
-        scope: what part of it.
+        scope: the part of it that matters.
         files: its files, as they were just before they were loaded.
         mappings: the mappings whose entities are in the graph.
         code_versions: the code version of each entity.
@@ -64,33 +64,35 @@ class Loaded:
 def config_changes(loaded: Loaded) -> dg.SensorDefinition:
     """The sensor that keeps the graph as the files say, and materializes what changed.
 
-    Its first tick only takes note. Each other one compares the files on disk with those that were loaded. If they
-    differ and are valid, it has the definitions loaded anew; if they are not, it fails with the validator's text, and
-    the definitions stay as they are. If they are the same, it asks for runs of the entities whose code version is not
-    the one that was noted last. Source: DESIGN 7.
+    Its first tick only records the current state. Each further tick compares the files on disk with those that were
+    loaded. If they differ and are valid, it reloads the definitions. If they are not valid, it fails with the
+    validator's text, and the definitions stay as they are. If the files are the same, it requests runs of the entities
+    whose code version is not the one in the cursor.
     """
 
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         try:
             return result_of(context)
         except CustomStoreError as error:
-            reason = str(error)
+            raise TickFailedError(str(error)) from None
         except OSError as error:
             reason = f"the projects folder cannot be read: {error}; make sure that it is there and readable"
-        raise TickFailedError(reason)
+            raise TickFailedError(reason) from None
 
     def result_of(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        noted = SensorCursor.from_cursor(context.cursor) if context.cursor else None
-        if noted is None:
-            return _first_note(loaded)
+        cursor = SensorCursor.from_cursor(context.cursor) if context.cursor else None
+        if cursor is None:
+            return _first_cursor(loaded)
         seen: Files = scan(loaded.projects_dir, loaded.scope)
         if differences(loaded.files, seen):
             seen = _settled(loaded, seen)
         if changed := differences(loaded.files, seen):
             _check(loaded, seen)
-            return _reload(context, noted, seen, ", ".join(changed))
-        # A webserver that was told of a broken file would lose its entities, which it still has.
-        return _runs_of_changes(context, loaded, noted if loaded.problems else _tell(context, noted, seen))
+            return _reload(context, cursor, seen, ", ".join(changed))
+        # A webserver that reloads a broken file would lose its entities, which it still has.
+        return _runs_of_changes(
+            context, loaded, cursor if loaded.problems else _reload_webserver(context, cursor, seen)
+        )
 
     return dg.SensorDefinition(
         name=SENSOR_NAME,
@@ -102,44 +104,44 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
     )
 
 
-def _first_note(loaded: Loaded) -> dg.SensorResult:
-    noted = SensorCursor.of(loaded.versions, _now(), digest_of(loaded.files))
+def _first_cursor(loaded: Loaded) -> dg.SensorResult:
+    cursor = SensorCursor.of(loaded.versions, _now(), digest_of(loaded.files))
     reason = f"recorded the current state of {len(loaded.versions)} entities; from now on, new and changed entities run"
-    return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
+    return dg.SensorResult(skip_reason=reason, cursor=cursor.to_cursor())
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _reload(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Files, changed: str) -> dg.SensorResult:
+def _reload(context: dg.SensorEvaluationContext, cursor: SensorCursor, files: Files, changed: str) -> dg.SensorResult:
     if server := code_server(context):
         reload_server(server, context.instance.code_server_reload_timeout)
         return dg.SensorResult(
             skip_reason=f"{changed}; the definitions are reloaded; what changed runs with the next tick"
         )
-    told = _tell(context, noted, files)
+    reloaded = _reload_webserver(context, cursor, files)
     return dg.SensorResult(
         skip_reason=f"{changed}; the daemon reloads the definitions within a minute, then what changed runs",
-        cursor=told.to_cursor(),
+        cursor=reloaded.to_cursor(),
     )
 
 
-def _tell(context: dg.SensorEvaluationContext, noted: SensorCursor, files: Files) -> SensorCursor:
-    """Tells a webserver that loads the definitions by itself, once for each change of the files.
+def _reload_webserver(context: dg.SensorEvaluationContext, cursor: SensorCursor, files: Files) -> SensorCursor:
+    """Reloads a webserver that loads the definitions by itself, once for each change of the files.
 
-    The daemon may have loaded them anew since the last tick, so this does not depend on whether they differ.
+    The daemon may have reloaded them since the last tick, so this does not depend on whether they differ.
     """
     url, digest = read_settings().webserver_url, digest_of(files)
-    if url is None or noted.told == digest or code_server(context):
-        return noted
+    if url is None or cursor.reloaded == digest or code_server(context):
+        return cursor
     reload_webserver(url, context)
     context.log.info("The webserver reloaded the changed files.")
-    return replace(noted, told=digest)
+    return replace(cursor, reloaded=digest)
 
 
 def _settled(loaded: Loaded, files: Files) -> Files:
-    """The files when nobody is at them any more: what an editor, git or rsync has written half is not what is meant."""
+    """The files when nobody writes them any more: an editor, git or rsync may have written half of them."""
     for _ in range(_LONGEST_TO_SETTLE):
         time.sleep(_SECONDS_TO_SETTLE)
         before, files = files, scan(loaded.projects_dir, loaded.scope)
@@ -149,9 +151,9 @@ def _settled(loaded: Loaded, files: Files) -> Files:
 
 
 def _check(loaded: Loaded, files: Files) -> None:
-    """Raises what ``custom-store validate`` finds, unless it was there already when the definitions were loaded.
+    """Raises what ``custom-store validate`` finds, unless it was already there when the definitions were loaded.
 
-    A file that is a placeholder in the graph stays one; it must not keep the others from being loaded.
+    A file that is a placeholder in the graph stays one; it must not prevent the reload of the others.
     """
     if has_mappings(loaded.files) and not has_mappings(files):
         raise ReloadError(
@@ -164,21 +166,23 @@ def _check(loaded: Loaded, files: Files) -> None:
         raise ConfigurationError(problems)
 
 
-def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted: SensorCursor) -> dg.SensorResult:
-    current = SensorCursor.of(loaded.versions, _now(), noted.told)
-    changed = noted.changed(loaded.versions)
+def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, cursor: SensorCursor) -> dg.SensorResult:
+    current = SensorCursor.of(loaded.versions, _now(), cursor.reloaded)
+    changed = cursor.changed(loaded.versions)
     if loaded.problems:
-        # The entities of a broken file are not in the graph; when it is mended, they are not new.
-        current = current.carrying(noted)
-    if current.hashes == noted.hashes:
+        # The entities of a broken file are not in the graph; when the file is fixed, they are not new.
+        current = current.with_others_of(cursor)
+    if current.hashes == cursor.hashes:
         if loaded.problems:
             raise ConfigurationError(loaded.problems)
         reason = f"nothing changed among {len(loaded.versions)} entities"
-        return dg.SensorResult(skip_reason=reason, cursor=noted.to_cursor())
+        return dg.SensorResult(skip_reason=reason, cursor=cursor.to_cursor())
     by_partition, left_out = _by_partition(loaded.mappings, set(changed), datetime.now(UTC))
     requests = [
         dg.RunRequest(
-            run_key=noted.run_key({entity.target_key: loaded.versions[entity.target_key] for entity in run}, partition),
+            run_key=cursor.run_key(
+                {entity.target_key: loaded.versions[entity.target_key] for entity in run}, partition
+            ),
             asset_selection=[dg.AssetKey(entity.target_key) for entity in run],
             partition_key=partition or None,
         )
@@ -186,7 +190,7 @@ def _runs_of_changes(context: dg.SensorEvaluationContext, loaded: Loaded, noted:
         for run in in_runs(entities, MOST_ENTITIES_OF_A_RUN)
     ]
     if not changed:
-        gone = len(noted.hashes - current.hashes)
+        gone = len(cursor.hashes - current.hashes)
         who = "1 entity was" if gone == 1 else f"{gone} entities were"
         left_out.append(f"{who} removed from the mappings; the history stays")
     for request in requests:

@@ -1,4 +1,4 @@
-"""What mappings read and nothing in the graph makes: external assets, observable if their drivers tell of changes."""
+"""External assets: what mappings read and nothing in the graph writes; observable if drivers report changes."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from custom_store_pipeline.projects.loading import Projects
 
 
 def build_sources(
-    mappings: Sequence[LoadedMapping], projects: Projects, made: Set[dg.AssetKey]
+    mappings: Sequence[LoadedMapping], projects: Projects, written: Set[dg.AssetKey]
 ) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
-    """An external asset for each source entity that nothing in the graph makes; observable if its driver can tell.
+    """An external asset for each source entity that nothing in the graph writes; observable if its driver has a fingerprint.
 
     Args:
         mappings: the mappings that are in the graph.
         projects: the projects folder.
-        made: what something in the graph makes.
+        written: what something in the graph writes.
     """
-    seen = set(made)
-    elsewhere = {dg.AssetKey(key) for key in projects.keys_of_other_projects}
-    wanted = _observed_sources(mappings, made | elsewhere)
+    seen = set(written)
+    of_others = {dg.AssetKey(key) for key in projects.keys_of_other_projects}
+    wanted = _observed_sources(mappings, written | of_others)
     for mapping in mappings:
         entities = {dg.AssetKey(entity.source_key): entity for entity in mapping.entities}
         new = [key for key in entities if key not in seen]
         seen.update(new)
-        # What another location's runs make is not for this one to observe.
-        yield from (_external_asset(mapping, entities[key], is_observed=False) for key in new if key in elsewhere)
-        new = [key for key in new if key not in elsewhere]
-        can_tell = bool(new) and _can_tell(mapping, projects, is_wanted=not wanted.isdisjoint(new))
+        # What another location's runs write is not for this one to observe.
+        yield from (_external_asset(mapping, entities[key], is_observed=False) for key in new if key in of_others)
+        new = [key for key in new if key not in of_others]
+        is_observable = bool(new) and _is_observable(mapping, projects, is_wanted=not wanted.isdisjoint(new))
         specs = [
-            (entities[key], _external_asset(mapping, entities[key], is_observed=can_tell and key in wanted))
+            (entities[key], _external_asset(mapping, entities[key], is_observed=is_observable and key in wanted))
             for key in new
         ]
-        if not can_tell:
+        if not is_observable:
             yield from (spec for _, spec in specs)
             continue
         for number, batch in enumerate(in_batches(specs, mapping.config.entities_per_step), start=1):
@@ -54,7 +54,7 @@ def build_sources(
             yield build_observation(name, mapping, batch)
 
 
-def _observed_sources(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> set[dg.AssetKey]:
+def _observed_sources(mappings: Sequence[LoadedMapping], written: Set[dg.AssetKey]) -> set[dg.AssetKey]:
     """The sources that are to be observed now and then, because a mapping wants to run when they change."""
     keys = (
         dg.AssetKey(entity.source_key)
@@ -62,15 +62,15 @@ def _observed_sources(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey])
         if mapping.config.on_source_change
         for entity in mapping.entities
     )
-    return {key for key in keys if key not in made}
+    return {key for key in keys if key not in written}
 
 
-def source_sensors(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) -> list[dg.SensorDefinition]:
+def source_sensors(mappings: Sequence[LoadedMapping], written: Set[dg.AssetKey]) -> list[dg.SensorDefinition]:
     """The sensor that observes sources and runs what follows them, if a mapping has ``on_source_change``.
 
     Args:
         mappings: the mappings that are in the graph.
-        made: what something in the graph makes.
+        written: what something in the graph writes.
     """
     targets = {
         dg.AssetKey(entity.target_key)
@@ -78,10 +78,10 @@ def source_sensors(mappings: Sequence[LoadedMapping], made: Set[dg.AssetKey]) ->
         if mapping.config.on_source_change
         for entity in mapping.entities
     }
-    return [source_changes(targets | _observed_sources(mappings, made))] if targets else []
+    return [source_changes(targets | _observed_sources(mappings, written))] if targets else []
 
 
-def _can_tell(mapping: LoadedMapping, projects: Projects, *, is_wanted: bool) -> bool:
+def _is_observable(mapping: LoadedMapping, projects: Projects, *, is_wanted: bool) -> bool:
     """Whether the source's driver has a fingerprint; where the source code does not show it, whether one is wanted."""
     driver = projects.driver(mapping, "from")
     if driver is None:

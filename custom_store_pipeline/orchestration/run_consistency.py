@@ -42,12 +42,12 @@ def step_versions(steps: Sequence[Sequence[str]]) -> list[StepVersion]:
 
 
 def check_run_version(context: dg.AssetExecutionContext, mapping: LoadedMapping, version: StepVersion) -> None:
-    """Notes in the run's log which version of a mapping a step has, and compares it with the first one noted there.
+    """Logs which version of a mapping a step has, and compares it with the first one in the log of the run.
 
     With executors that run each step in a process of its own, each step loads the definitions from disk, so an edit in
     the middle of a run reaches its later steps. The event log puts what is written to it in an order, so that steps
-    which begin at once take the same note for the first one (but for those that begin within the same instant on
-    different sides of an edit, where the storage hands out positions before it commits, as PostgreSQL does).
+    that begin at once find the same first one (except those that begin within the same instant before and after an edit,
+     where the storage hands out positions before it commits, as PostgreSQL does).
 
     Raises:
         MappingChangedError: the run began with another version.

@@ -1,4 +1,4 @@
-"""What changed since the sensor last took note: its cursor, and how the changed entities are shared among runs."""
+"""The cursor of the sensor on config changes, and how changed entities are distributed over runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from itertools import accumulate, pairwise
 from custom_store_pipeline.config.mapping import AssetPath, Entity
 from custom_store_pipeline.errors import CursorError
 
-# Whoever changes how a code version is made, or this file, raises it: sensors then take note anew, instead of taking
-# every entity for changed and running all of them.
+# Increase it whenever code versions or this file change: then sensors record the current state again, instead of
+# running every entity because it seems to have changed.
 _FORMAT = 1
 
 # Half of a hash is the entity's, half of it its version's. One change in 16,000,000 is overlooked.
@@ -24,25 +24,25 @@ _HALF = 3
 
 @dataclass(frozen=True)
 class SensorCursor:
-    """What the sensor has taken note of: its cursor.
+    """The entities and code versions that the sensor has seen.
 
     Attributes:
         hashes: one for each entity and its version.
-        when: when they were noted, which tells two times apart at which the same was noted.
-        told: the files that a webserver was told of last, as a hash; empty if none was.
+        when: when they were recorded; distinguishes two times with the same entities and versions.
+        reloaded: the files that a webserver has reloaded, as a hash; empty if there is no webserver.
     """
 
     hashes: frozenset[int]
     when: str
-    told: str = ""
+    reloaded: str = ""
 
     @classmethod
-    def of(cls, versions: Mapping[AssetPath, str], when: str, told: str = "") -> SensorCursor:
-        """Takes note of entities, by their asset keys, and their code versions."""
-        return cls(frozenset(_hash(key, version) for key, version in versions.items()), when, told)
+    def of(cls, versions: Mapping[AssetPath, str], when: str, reloaded: str = "") -> SensorCursor:
+        """Records entities, by their asset keys, and their code versions."""
+        return cls(frozenset(_hash(key, version) for key, version in versions.items()), when, reloaded)
 
-    def carrying(self, before: SensorCursor) -> SensorCursor:
-        """This, with the entities that were noted before and are not in it."""
+    def with_others_of(self, before: SensorCursor) -> SensorCursor:
+        """This cursor, with the entities of an earlier one that are not in it."""
         known = {hash_ >> 8 * _HALF for hash_ in self.hashes}
         return replace(self, hashes=self.hashes | {found for found in before.hashes if found >> 8 * _HALF not in known})
 
@@ -51,24 +51,24 @@ class SensorCursor:
         return [key for key, version in versions.items() if _hash(key, version) not in self.hashes]
 
     def run_key(self, versions: Mapping[AssetPath, str], partition: str) -> str:
-        """The key of the run of some entities: the same only if the same change is seen in the same cursor.
+        """The key of the run of some entities: the same only if the same change is seen from the same cursor.
 
-        Source: DESIGN 7, with the time added: a version that comes back after another one is a change too.
+        It contains the time of the cursor, because a version that comes back after another one is a change, too.
         """
         pairs = sorted((key, version) for key, version in versions.items())
         return hashlib.sha256(repr((self.when, partition, pairs)).encode()).hexdigest()[:32]
 
     def to_cursor(self) -> str:
-        """A text of less than six characters an entity: each tick stores it once more."""
-        noted = {"format": _FORMAT, "when": self.when, "told": self.told, "entities": len(self.hashes)}
-        return json.dumps({**noted, "hashes": _packed(self.hashes)})
+        """A string of less than six characters an entity: each tick stores it."""
+        cursor = {"format": _FORMAT, "when": self.when, "told": self.reloaded, "entities": len(self.hashes)}
+        return json.dumps({**cursor, "hashes": _packed(self.hashes)})
 
     @classmethod
     def from_cursor(cls, cursor: str) -> SensorCursor | None:
         """What :meth:`to_cursor` was called on; None if another version of this package wrote it.
 
         Raises:
-            CursorError: it is no cursor of this sensor.
+            CursorError: it is not a cursor of this sensor.
         """
         try:
             stored = json.loads(cursor)
@@ -76,15 +76,14 @@ class SensorCursor:
                 return None
             return cls(_unpacked(stored["hashes"]), str(stored["when"]), str(stored["told"]))
         except (ValueError, TypeError, KeyError, binascii.Error, zlib.error) as error:
-            problem = f"{type(error).__name__}: {error}"
-        raise CursorError(
-            f"the cursor of the sensor cannot be read ({problem}); clear it on the sensor's page in the UI: then the "
-            "next tick records the current state, and runs nothing"
-        )
+            raise CursorError(
+                f"the cursor of the sensor cannot be read ({type(error).__name__}: {error}); clear it on the sensor's "
+                "page in the UI: then the next tick records the current state, and runs nothing"
+            ) from None
 
 
 def in_runs(entities: Collection[Entity], most: int) -> Iterator[Sequence[Entity]]:
-    """Shares entities among runs; those that read what others of them write stay in one run, if it holds them.
+    """Distributes entities over runs; entities that read what others write stay in one run, if it can hold them.
 
     Args:
         entities: the entities, each from one mapping.

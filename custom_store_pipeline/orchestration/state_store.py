@@ -1,7 +1,7 @@
-"""What Dagster's event log remembers of an entity, and how it is made to forget.
+"""Where state is stored: in Dagster's event log, in the metadata of materializations.
 
-State lives in the metadata of materializations: it is there exactly when the push has succeeded, wherever Dagster's
-storage is, and gone when the asset is wiped.
+So the state is there exactly when the push has succeeded, wherever Dagster's storage is. It is gone when the asset is
+wiped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from custom_store_pipeline.state.run_context import Outcome
 from custom_store_pipeline.state.starting_point import LoadedState, StoredState, starting_point
 
 STATE = "custom_store/state"
-_FORGOTTEN = "custom_store/state_forgotten"
+_RESET = "custom_store/state_forgotten"  # the first name of it; event logs have it
 _PAGE = 100
 # Runs are stamped by the database, events by the machine that runs the step.
 _CLOCKS_DIFFER = 86_400.0
@@ -26,15 +26,15 @@ _CLOCKS_DIFFER = 86_400.0
 def load_state(
     instance: dg.DagsterInstance, key: AssetPath, partition: str | None, failed: Sequence[PushRecord] = ()
 ) -> LoadedState:
-    """What is remembered of an entity or a partition of it.
+    """Loads the state of an entity or a partition of it.
 
-    Materializations that carry no state (reported in the UI, say) are looked past.
+    Materializations without state (for example those that were reported in the UI) are skipped.
 
     Args:
         instance: Dagster's instance.
         key: the entity's asset key.
         partition: its partition, or None.
-        failed: its pushes that have ended, and of which no state was stored.
+        failed: its pushes that have ended without stored state.
 
     Raises:
         StateError: a newer version of this package wrote it.
@@ -42,7 +42,7 @@ def load_state(
     asset = dg.AssetKey(key)
     return starting_point(
         _states(instance, asset, partition),
-        lambda after: _forgotten_at(instance, asset, partition, after),
+        lambda after: _reset_after(instance, asset, partition, after),
         last_wipe(instance, key),
         failed,
     )
@@ -56,13 +56,13 @@ def last_wipe(instance: dg.DagsterInstance, key: AssetPath) -> float:
 
 
 def reset_state(instance: dg.DagsterInstance, key: AssetPath, partition: str | None) -> None:
-    """Makes the next run start from nothing. The asset's history stays; an observation in it says what happened."""
+    """Resets the state. The asset's history stays; an observation in it says what happened."""
     instance.report_runless_asset_event(
         dg.AssetObservation(
             dg.AssetKey(key),
             partition=partition,
             description="The state of this entity was reset; the next run loads everything.",
-            metadata={_FORGOTTEN: True},
+            metadata={_RESET: True},
         )
     )
 
@@ -118,7 +118,7 @@ def _materializations(
 
 
 def _stored_with_run(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, run_id: str) -> bool:
-    """Whether a run stored a materialization, be it wiped or not."""
+    """Whether a run stored a materialization, wiped or not."""
     cursor: str | None = None
     while True:
         found = instance.get_records_for_run(run_id, cursor, dg.DagsterEventType.ASSET_MATERIALIZATION, _PAGE)
@@ -131,8 +131,8 @@ def _stored_with_run(instance: dg.DagsterInstance, key: dg.AssetKey, partition: 
         cursor = found.cursor
 
 
-def _forgotten_at(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, after: int) -> int:
-    """The position of the newest forgetting after a position; 0 if there is none."""
+def _reset_after(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None, after: int) -> int:
+    """The position of the newest reset after a position; 0 if there is none."""
     records = dg.AssetRecordsFilter(key, after_storage_id=after)
     cursor: str | None = None
     while True:
@@ -140,7 +140,7 @@ def _forgotten_at(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
         for record in result.records:
             event = record.event_log_entry.dagster_event
             observation = event.asset_observation_data.asset_observation if event else None
-            if observation and _FORGOTTEN in observation.metadata and observation.partition in (None, partition):
+            if observation and _RESET in observation.metadata and observation.partition in (None, partition):
                 return record.storage_id
         if not result.has_more:
             return 0

@@ -1,4 +1,4 @@
-"""Code versions: hashes of what decides which rows arrive, so that a change of it can be told from any other."""
+"""Code versions: hashes of everything that decides which rows arrive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from custom_store_pipeline.config.mapping import SIDES, AssetPath, LoadedMapping
 from custom_store_pipeline.projects.loading import Projects
 
 # Keys of a mapping that say when and how its entities run, or what they are called in the UI: changing them changes
-# no row, so they are no part of the code version.
+# no row, so they are not part of the code version.
 _NOT_IN_CODE_VERSION = frozenset(
     {"mapping_name", "concurrency", "entities_per_step", "retries", "timeout", "schedule", "timezone", "pool", "tags",
      "owners", "description", "auto_materialize", "on_source_change"}
@@ -28,7 +28,7 @@ def code_versions(projects: Projects) -> dict[AssetPath, str]:
 
 
 def _settings_version(mapping: LoadedMapping, projects: Projects) -> str:
-    """A hash of the settings and the drivers, but for the entities."""
+    """A hash of the settings and the drivers, without the entities."""
     document = {key: value for key, value in mapping.document.items() if key not in _NOT_IN_CODE_VERSION}
     # An entity's version must not change because another one came or went.
     document["from"] = {key: value for key, value in document["from"].items() if key != "entity"}

@@ -95,7 +95,7 @@ def load_projects(folder: Path, external_keys: Set[AssetPath] = frozenset(), pro
         if problems_by_path[file.path]
     )
     mappings = [mapping for file in files if not problems_by_path[file.path] for mapping in file.mappings]
-    # The drivers of broken files are checked too: all problems are to be seen at once.
+    # The drivers of broken files are checked too: all problems are shown at once.
     everything = [mapping for file in files for mapping in file.mappings]
     others: Set[AssetPath] = frozenset()
     if project is not None and any(mapping.config.on_source_change for mapping in everything):
@@ -153,7 +153,7 @@ def _check_drivers(folder: Path, mappings: Sequence[LoadedMapping], external_key
 
 
 _WHY = {
-    "pull_keys": "an incremental load that looks for deletions needs it, to learn which keys the source has",
+    "pull_keys": "an incremental load with delete_type: keys needs it, to learn which keys the source has",
     "fingerprint": "on_source_change needs it, to learn whether the source has changed",
 }
 

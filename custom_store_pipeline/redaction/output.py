@@ -77,8 +77,8 @@ def redacted_output(redactor: Redactor) -> Iterator[Callable[[], None]]:
     """Redacts what drivers print or log while this is open; several may be open at a time.
 
     Yields:
-        A function to call when a driver's thread had to be left behind: it may still print, so that redaction stays
-        until the process ends.
+        A function to call when a driver's thread is orphaned: it may still print, so redaction stays until the
+        process ends.
     """
     stays = False
 

@@ -38,7 +38,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 
 
 def parts_of(secret: str) -> set[str]:
-    """The secret, and what in it is secret by itself; without small numbers, which are none."""
+    """The secret, and what in it is secret by itself; without small numbers, which are not secret."""
     found: set[str] = set()
     new = {secret, secret.strip()}
     for _ in range(_DEEPEST):

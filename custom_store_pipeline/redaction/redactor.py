@@ -26,7 +26,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Takes note of the secrets; how they may be spelled is found out when the first text comes."""
+        """Stores the secrets; their spellings are computed when the first text comes."""
         self.secrets = frozenset(secrets)
 
     def text(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is remembered of an entity between runs: watermarks, the driver's own state, and which keys were pushed.
+"""The state of an entity between runs: watermarks, the driver's own state, and which keys were pushed.
 
-Knows nothing of Dagster: what is remembered goes in and comes out as plain data (:mod:`.remembered`).
+Knows nothing of Dagster: state goes in and comes out as plain data (:mod:`.entity_state`).
 """

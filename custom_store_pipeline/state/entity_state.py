@@ -1,4 +1,4 @@
-"""What is remembered of an entity, or of one partition of it, when a push has succeeded."""
+"""The state of an entity, or of one partition of it, that is stored when a push has succeeded."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class SnapshotRecord:
     wiped do not count (:data:`~custom_store_pipeline.state.run_context.Outcome`).
 
     Attributes:
-        files: the snapshots of the push that is remembered, by their names in the entity's folder.
-        accounted: snapshots that were compared with before that push, or before an earlier one, so that they need not
-            be looked at again.
+        files: the snapshots of the push whose state this is, by their names in the entity's folder.
+        accounted: snapshots that were compared with before that push, or before an earlier one, so they need not
+            be compared again.
         carried: snapshots that were compared with too, but of pushes that had not ended and may come late. They stay in
             the comparison until their push has ended and a later run has compared with them after that.
         keys: how many keys ``files`` hold.
         bytes: how large ``files`` are.
-        unrecorded: rows were pushed since without their keys (``delete_type: none``), so no snapshot tells of them.
+        unrecorded: rows were pushed since without their keys (``delete_type: none``), so no snapshot has them.
     """
 
     files: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class SnapshotRecord:
 
 @dataclass(frozen=True)
 class EntityState:
-    """What is remembered of an entity.
+    """The state of an entity.
 
     Attributes:
         watermarks: the greatest value of each offset column.
@@ -52,7 +52,7 @@ class EntityState:
             shows whether two runs overlapped.
         source: the asset key of the source that it was pulled from, its parts joined by ``/``.
         wiped_at: when the asset had last been wiped as the run that pushed began, in seconds since 1970; 0 for never,
-            None if that is not known. Shows whether it was wiped while that run was at work.
+            None if that is not known. Shows whether it was wiped during that run.
     """
 
     watermarks: Mapping[str, Any] = field(default_factory=dict)

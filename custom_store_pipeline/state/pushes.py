@@ -67,7 +67,7 @@ class PushRecord:
         watermarks: the watermarks that it began from.
         driver_state: the driver's own state that it began from.
         wiped_at: when the asset had last been wiped as it began, in seconds since 1970; 0 for never.
-        with_keys: whether a key snapshot tells of its rows.
+        with_keys: whether a key snapshot has its keys.
         process: the process that pushes.
     """
 
@@ -139,7 +139,7 @@ class EarlierPushes:
     def outcome_of(self, run_id: str) -> Outcome:
         """What became of the entity in a run.
 
-        A run whose process was killed has ended, even if Dagster does not know; a push that was given up in a process
+        A run whose process was killed has ended, even if Dagster does not know; an orphaned push in a process
         that lives on has not, even if its run has.
 
         Raises:
@@ -156,22 +156,22 @@ class EarlierPushes:
         return outcome
 
     def ended(self) -> tuple[list[PushRecord], list[str]]:
-        """The pushes that have ended without a state, and all files that the next state makes needless.
+        """The pushes that have ended without a state, and all files that are obsolete once the next state is stored.
 
         Raises:
             StateStorageError: the folder cannot be read.
         """
         failed: list[PushRecord] = []
-        needless: list[str] = []
+        obsolete: list[str] = []
         for name in self.folder.names(PUSH):
             outcome = self.outcome_of(run_of(name))
             if outcome == "running":
                 continue
-            needless += [name, *(orphan for orphan in self.folder.names(ORPHAN) if run_of(orphan) == run_of(name))]
+            obsolete += [name, *(orphan for orphan in self.folder.names(ORPHAN) if run_of(orphan) == run_of(name))]
             push = PushRecord.from_bytes(self.folder.read(name) or b"")
             if outcome == "ended" and push is not None:
                 failed.append(push)
-        return failed, needless
+        return failed, obsolete
 
     def _records(self, suffix: str, run_id: str) -> list[PushRecord]:
         contents = (self.folder.read(name) for name in self.folder.names(suffix) if run_of(name) == run_id)

@@ -41,7 +41,7 @@ class StoredState:
         return found if isinstance(found, int) else self.position
 
     def met_a_wipe(self, last_wipe: float) -> bool:
-        """Whether the asset was wiped while its run was at work, so that what it pushed may be gone."""
+        """Whether the asset was wiped during its run, so that what it pushed may be gone."""
         seen = self.content.get("wiped_at") if isinstance(self.content, dict) else None
         return seen is not None and seen != last_wipe
 
@@ -70,8 +70,7 @@ class LoadedState:
         starts_from: the position of the state that the next run starts from; an earlier one after runs that overlapped.
         run_id: the run that pushed; empty after a reset.
         when: when it was stored, in UTC; None for nothing.
-        overlapped: two runs of the entity were at work at once, so that the next one starts where the earlier of them
-            started.
+        overlapped: two runs of the entity overlapped, so the next one starts where the earlier of them started.
         wiped_at: when the asset was last wiped, in seconds since 1970; 0 for never.
         repeats: the run whose push failed, or was late, so that the next run starts where it started; or empty.
         unrecorded: such a push may have left rows whose keys are in no snapshot.
@@ -100,7 +99,7 @@ def starting_point(
         states: the states that are stored, newest first; those that were wiped or deleted are not among them.
         reset_after: the position of the newest reset after a position; 0 if there is none.
         last_wipe: when the asset was last wiped, in seconds since 1970; 0 for never.
-        failed: the pushes that have ended, and of which no state was stored.
+        failed: the pushes that have ended without stored state.
 
     Raises:
         StateError: a newer version of this package wrote the state.
@@ -109,7 +108,7 @@ def starting_point(
     latest = next(states, None)
     unrecorded = any(not push.with_keys for push in failed)
     since = latest.begun_after if latest else 0
-    # State of a run that was at work during a reset does not count either.
+    # The state of a run during which there was a reset does not count either.
     reset_position = reset_after(since)
     if latest is None or reset_position or latest.met_a_wipe(last_wipe):
         position = max(reset_position, latest.position if latest else 0)
@@ -133,7 +132,7 @@ def starting_point(
 def _before_overlap(found: LoadedState, since: int, earlier_states: Iterator[StoredState]) -> LoadedState:
     """Runs that began before the latest one had pushed, and that pushed before it was stored.
 
-    Which of them wrote a row last cannot be known, so the next run takes up where the earliest of them did.
+    Which of them wrote a row last cannot be known, so the next run starts where the earliest of them did.
     """
     began, overlapped, before = since, False, EntityState()
     for earlier in earlier_states:
@@ -152,7 +151,7 @@ def _before_failed_pushes(found: LoadedState, failed: Sequence[PushRecord], *, r
     """The next run starts where the earliest of the pushes started, or lower.
 
     A later state may have lower watermarks (a full load of an older source, a load after a wipe), so it is each
-    column's lowest that counts. Of the driver's own state it cannot be told which is the lower one.
+    column's lowest that counts. For the driver's own state it is not known which one is lower.
     """
     state, earliest = found.state or EntityState(), min(failed, key=lambda push: push.position)
     watermarks: Mapping[str, Any] = state.watermarks

@@ -40,7 +40,7 @@ class Watermarks:
         """Takes the rows into account, before they are pushed.
 
         Raises:
-            WatermarkError: a column is missing, or its values have no order, cannot be remembered or are infinite.
+            WatermarkError: a column is missing, or its values have no order, cannot be stored or are infinite.
         """
         if frame.empty:
             return

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 def push_while_pulling(
     chunks: Iterator[Chunk], push: Callable[[Iterator[Chunk]], Result], check: Callable[[], None] = lambda: None
 ) -> tuple[Result, float]:
-    """Pushes chunks in a thread of its own, while this one pulls the next: at most one that nobody has asked for.
+    """Pushes chunks in a thread of its own, while this one pulls the next: at most one ahead.
 
     The source is only ever called from this thread and the target from the other, because what drivers hold may be
     bound to a thread (a connection of ``sqlite3`` is). When the push ends early, nothing more is pulled.

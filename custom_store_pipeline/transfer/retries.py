@@ -1,4 +1,4 @@
-"""How long to wait before a pull or a push is tried again, and when to give up."""
+"""How long to wait before a pull or a push is retried, and when to stop."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_reset_forgets_after_a_yes(shop: ProjectsFolder) -> None:
     done = custom_store("reset", "prices", answer="y\n")
 
     assert done.exit_code == 0
-    assert done.stdout.endswith("Forget this? [y/N]: y\nForgotten: 1. The next run loads everything.\n")
+    assert done.stdout.endswith("Reset this? [y/N]: y\nState reset: 1. The next run loads everything.\n")
     assert remembered() == ["shop/a/items"]
     assert list((shop.home / "storage/custom_store_state/shop/a/prices").iterdir()) == []
 
@@ -111,7 +111,7 @@ def test_what_a_failed_first_run_left_is_forgotten_too(shop: ProjectsFolder) -> 
 
     done = custom_store("reset", "stock", "--yes")
 
-    assert done.stdout == "shop/a/stock\n  no state stored\nForgotten: 1. The next run loads everything.\n"
+    assert done.stdout == "shop/a/stock\n  no state stored\nState reset: 1. The next run loads everything.\n"
     assert not left.exists()
 
 
@@ -172,7 +172,7 @@ def test_a_misspelt_name_is_answered_with_those_there_are(shop: ProjectsFolder) 
 def test_without_dagster_home_nothing_is_remembered(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
 
-    assert "DAGSTER_HOME is not set, so nothing is remembered" in custom_store("show").stderr
+    assert "DAGSTER_HOME is not set, so no state is stored" in custom_store("show").stderr
 
 
 def test_one_partition_can_be_forgotten(shop: ProjectsFolder) -> None:

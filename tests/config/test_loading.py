@@ -137,7 +137,7 @@ def test_files_in_the_wrong_place_are_not_overlooked(projects: ProjectsFolder) -
     assert [str(problem) for problem in problems] == [
         "projects/my-shop/mappings/items.yaml: the project folder 'my-shop' is not a plain name; "
         "rename it to letters, digits and _ only",
-        "projects/shop/mappings/more/a.yaml: mapping files lie directly in 'mappings/', not in a folder below it; "
+        "projects/shop/mappings/more/a.yaml: mapping files must be directly in 'mappings/', not in a folder below it; "
         "move the file up",
     ]
 

@@ -328,7 +328,7 @@ def test_xml_that_selects_nothing_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("<x>lost<a>1</a></x>", "'x' of row 1 has a text beside its elements"),
+        ("<x>lost<a>1</a></x>", "'x' of row 1 has text beside its elements"),
         ('<x a="1"><a>2</a></x>', "'a' of row 1 is there more than once"),
         ("<x><a>&mine;</a></x>", "'a' of row 1 refers to an entity of the document's own"),
     ],
@@ -552,5 +552,5 @@ def test_without_pandas_list_and_without_null_values_nothing_is_null() -> None:
 
 
 def test_half_of_a_character_that_is_not_escaped_is_named_too() -> None:
-    with pytest.raises(UnusableDataError, match="no valid Unicode in the column 'a'"):
+    with pytest.raises(UnusableDataError, match="not valid Unicode in the column 'a'"):
         column('[{"a": "\ud83d"}]', "json")

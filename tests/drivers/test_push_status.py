@@ -83,9 +83,7 @@ async def coroutine():
 
 
 def test_a_push_that_never_ran_is_no_success() -> None:
-    with pytest.raises(
-        PushReportedFailureError, match="returned a generator, so its body never ran; take out the yield"
-    ):
+    with pytest.raises(PushReportedFailureError, match="returned a generator, so its body never ran; remove the yield"):
         read_status(generator())
     started = coroutine()
     with pytest.raises(PushReportedFailureError, match="returned a coroutine, so its body never ran"):

@@ -117,4 +117,4 @@ def test_a_daemon_that_loads_the_definitions_itself_tells_the_webserver(
 
     assert shop.runs() == [{"b1", "b2", "b3"}]
     reasons = [tick.skip_reason or "" for tick in shop.ticks()]
-    assert "took note of 6 entities" in reasons[0]
+    assert "recorded the current state of 6 entities" in reasons[0]

@@ -120,7 +120,7 @@ def test_teams_do_not_get_in_each_others_way(address: str, projects: ProjectsFol
     wait_until(lambda: version_in(projects.root / "numbers.db", "numbers") == "2")
 
     before = entries()
-    wait_until(lambda: "took note of 1 entities" in (projects.root / "dev.log").read_text(), 60)
+    wait_until(lambda: "recorded the current state of 1 entities" in (projects.root / "dev.log").read_text(), 60)
     projects.mapping(MAPPING.format(entity="items, more", root=projects.root).replace("items, more.db", "items.db"))
     wait_until(lambda: entries()["shop"]["updatedTimestamp"] > before["shop"]["updatedTimestamp"], 60)
     assert entries()["reports"]["updatedTimestamp"] == before["reports"]["updatedTimestamp"]

@@ -74,7 +74,7 @@ def ticks(projects: ProjectsFolder, instance: dg.DagsterInstance, monkeypatch: p
 
 def test_the_first_tick_takes_note_and_runs_nothing(ticks: Ticks) -> None:
     assert ticks.asked_for == []
-    assert ticks.said == "took note of 6 entities; from now on, what is new or changes runs"
+    assert ticks.said == "recorded the current state of 6 entities; from now on, new and changed entities run"
     assert ticks.cursor
 
 
@@ -277,7 +277,7 @@ def test_what_changes_before_the_first_tick_runs_too(ticks: Ticks) -> None:
     ticks.projects.mapping(mapping("[b1, b2, b3]"), name="b")
 
     ticks.tick()
-    assert ticks.said.startswith("took note of 6 entities")
+    assert ticks.said.startswith("recorded the current state of 6 entities")
     ticks.tick()
     assert ticks.reloads == ["a server"]
     ticks.load()
@@ -311,7 +311,7 @@ def test_a_projects_folder_that_is_empty_all_at_once_is_not_believed(ticks: Tick
 def test_a_projects_folder_that_is_gone_fails_the_tick_with_the_remedy(ticks: Ticks) -> None:
     shutil.move(ticks.projects.path, ticks.projects.root / "elsewhere")
 
-    with pytest.raises(TickFailedError, match="the projects folder cannot be read: .*; see to it that it is there"):
+    with pytest.raises(TickFailedError, match="the projects folder cannot be read: .*; make sure that it is there"):
         ticks.tick()
 
 
@@ -370,7 +370,7 @@ def test_a_mapping_may_opt_out(ticks: Ticks) -> None:
 
     ticks.tick()
     assert ticks.asked_for == []
-    assert ticks.said == "shop/b changed (b1, b2), and does not run: auto_materialize is false"
+    assert ticks.said == "shop/b changed (b1, b2) but does not run: auto_materialize is false"
 
     ticks.projects.mapping(mapping("[b1, b2]", "write_mode: upsert"), name="b")
     ticks.load()
@@ -388,7 +388,7 @@ def test_partitioned_entities_do_not_run_and_that_is_said(ticks: Ticks) -> None:
     ticks.tick()
 
     assert ticks.said == (
-        "shop/b changed (b1, b2), and does not run: it has partitions; materialize those that are to be loaded again, "
+        "shop/b changed (b1, b2) but does not run: it has partitions; materialize those to load again, "
         "or set CUSTOM_STORE_CHANGED_PARTITIONS=latest, which runs the latest one"
     )
 
@@ -403,7 +403,7 @@ def test_what_does_not_run_is_in_the_log_of_a_tick_that_runs_something(
     ticks.tick()
 
     assert ticks.asked_for == [["c3"]]
-    assert "shop/b changed (b1, b2), and does not run: it has partitions" in capfd.readouterr().err
+    assert "shop/b changed (b1, b2) but does not run: it has partitions" in capfd.readouterr().err
 
 
 def test_the_latest_partition_runs_if_it_is_to(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,7 +431,7 @@ def test_partitions_that_are_no_times_have_no_latest_one(ticks: Ticks, monkeypat
 
     ticks.tick()
 
-    assert "its partitions are no times, so none is the latest" in ticks.said
+    assert "its partitions are not times, so none is the latest" in ticks.said
 
 
 def test_runs_have_500_entities_at_most(ticks: Ticks) -> None:
@@ -466,7 +466,7 @@ def test_a_projects_folder_without_mappings_has_a_sensor_too(
     ticks = Ticks(projects, instance)
 
     ticks.tick()
-    assert ticks.said == "took note of 0 entities; from now on, what is new or changes runs"
+    assert ticks.said == "recorded the current state of 0 entities; from now on, new and changed entities run"
 
 
 def test_the_interval_is_a_setting(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,8 @@ EDITS = {
 
 
 CHANGED = (
-    "MappingChangedError: projects/shop/mappings/slow.yaml, or a driver of it, changed while this run was at work; "
-    "earlier steps had the one before, so this one has pulled and pushed nothing; materialize its entities again"
+    "MappingChangedError: projects/shop/mappings/slow.yaml, or a driver of it, changed during this run; "
+    "earlier steps had the version before, so this one has pulled and pushed nothing; materialize its entities again"
 )
 
 REMOVALS = {

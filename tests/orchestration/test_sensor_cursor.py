@@ -31,7 +31,7 @@ def test_parts_of_a_key_are_not_run_together() -> None:
 def test_what_is_not_there_any_more_may_be_carried_on() -> None:
     after = {("shop", "db", "b"): "2", ("shop", "db", "c"): "1"}
 
-    carried = noted(after, "2026-01-02").carrying(noted())
+    carried = noted(after, "2026-01-02").with_others_of(noted())
 
     assert carried.changed(VERSIONS) == [("shop", "db", "b")]
     assert carried.changed(after) == []
@@ -39,7 +39,7 @@ def test_what_is_not_there_any_more_may_be_carried_on() -> None:
 
 
 def test_a_cursor_comes_back_as_it_was() -> None:
-    told = SensorCursor.of(VERSIONS, "2026-01-01", told="abc")
+    told = SensorCursor.of(VERSIONS, "2026-01-01", reloaded="abc")
     assert SensorCursor.from_cursor(told.to_cursor()) == told
     assert SensorCursor.from_cursor(noted({}).to_cursor()) == noted({})
 

@@ -57,7 +57,7 @@ def test_a_state_url_that_cannot_be_written(ledger: Ledger) -> None:
 
     assert ledger.run(CUSTOM_STORE_STATE_URL=state) == 1
 
-    assert "see that CUSTOM_STORE_STATE_URL leads where it did before" in ledger.log()
+    assert "make sure that CUSTOM_STORE_STATE_URL is the same as before" in ledger.log()
     assert ledger.rows(ledger.target) == before
     check_that_the_next_run_makes_them_equal(ledger)
 

@@ -82,7 +82,7 @@ STEPS = 50
 HISTORIES = int(os.environ.get("HISTORIES", "40"))
 FIRST_SEED = int(os.environ.get("FIRST_SEED", "0"))
 # What makes keys that are in the target, and in no snapshot, and is said.
-SAID = ("cannot be told", "taken back")
+SAID = ("not known", "taken back")
 
 
 class History:
@@ -188,7 +188,7 @@ class History:
             self.go_on()
 
     def two_clean_runs(self) -> str:
-        """What was said in them: empty, the guard's error, or what cannot be told."""
+        """What was said in them: empty, the guard's error, or what is not known."""
         self.world.settings.delete_type = "keys"
         said = ""
         for _ in range(2):
@@ -199,7 +199,7 @@ class History:
             run.push()
             run.store()
         if any(text in note for note in self.world.notes for text in SAID):
-            said = "some cannot be told"
+            said = "some are not known"
         return said
 
 

@@ -279,7 +279,7 @@ def test_what_was_pushed_without_its_keys_cannot_be_told_which_is_said(found: Wo
     assert set(found.target) == {1, 2}
     assert found.notes == [
         "rows were pushed while delete_type was none, and their keys were not recorded; those that were deleted in the "
-        "source since cannot be told. If there are any, load everything once with write_mode: overwrite, or delete "
+        "source since are not known. If there are any, load everything once with write_mode: overwrite, or delete "
         "them in the target"
     ]
     put(found, 3)

@@ -259,7 +259,7 @@ def test_composite_keys_come_with_all_their_columns(target: Target) -> None:
         (pd.DataFrame({"id": [1, None]}), "the primary key 'id' is null in 1 of 2 rows"),
         (
             rows(7, 8, 7),
-            "primary keys occur more than once in what pull_data returned, such as id=7, so deletions cannot be told",
+            "primary keys occur more than once in what pull_data returned, such as id=7, so deletions are not known",
         ),
         (pd.DataFrame({"key": [1]}), "the primary key 'id' is not in what pull_data returned; the columns are key"),
     ],
@@ -368,7 +368,7 @@ def test_another_key_starts_anew_and_says_so(target: Target) -> None:
 
     assert target.deletes is None
     assert target.notes == [
-        "the primary keys were id (integer) and are code (text) now, so what was deleted in between cannot be told; "
+        "the primary keys were id (integer) and are code (text) now, so what was deleted in between is not known; "
         "the key snapshot starts again"
     ]
 

@@ -185,7 +185,7 @@ def test_another_type_than_before_starts_anew_and_says_so(before: object, column
     seen = Seen(["at"], {"at": before})
 
     assert seen.chunks(column) == {"at": after}
-    assert seen.notes == [f"the offset column 'at' {note}; the watermark starts anew"]
+    assert seen.notes == [f"the offset column 'at' {note}; the watermark starts again"]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_values_without_an_order_are_an_error(values: list[object], kinds: str) 
 
 
 def test_mixed_categories_are_an_error() -> None:
-    with pytest.raises(WatermarkError, match="holds int and str, of which none is the greatest"):
+    with pytest.raises(WatermarkError, match="holds int and str; none of these is the greatest"):
         Seen(["at"]).chunks(pd.Series([1, "a"], dtype="category"))
 
 
@@ -245,7 +245,7 @@ def test_mixed_categories_are_an_error() -> None:
 def test_a_type_that_changes_from_chunk_to_chunk_is_an_error(one: list[Any], other: list[Any], kinds: str) -> None:
     seen = Seen(["at"])
 
-    with pytest.raises(WatermarkError, match=f"holds {kinds}, of which none is the greatest"):
+    with pytest.raises(WatermarkError, match=f"holds {kinds}; none of these is the greatest"):
         seen.chunks(one, other)
 
 
@@ -263,7 +263,7 @@ def test_values_that_cannot_be_remembered_are_an_error(column: Any, kind: str) -
         Seen(["at"]).chunks(column)
 
     assert str(raised.value) == (
-        f"the offset column 'at' holds values of the type {kind}, which cannot be remembered; "
+        f"the offset column 'at' holds values of the type {kind}, which cannot be stored; "
         "use a column of numbers, times or strings"
     )
 
@@ -306,12 +306,12 @@ def test_infinity_that_was_remembered_does_not_stay(infinity: object, chunks: li
 
 
 NUMBERS_AS_TEXT = (
-    "the offset column 'at' holds numbers as text, of which '9' is greater than '10'; let pull_data return numbers "
-    "(pandas.to_numeric), or the next run may miss rows"
+    "the offset column 'at' holds numbers as strings, and '9' is greater than '10' as a string; let pull_data return "
+    "numbers (pandas.to_numeric), or the next run may miss rows"
 )
 TIMES_AS_TEXT = (
-    "the offset column 'at' holds times as text that are not all written in the same way or with the same offset, so "
-    "that a later one may be the lesser text; let pull_data return times (pandas.to_datetime with utc=True, "
+    "the offset column 'at' holds times as strings that are not all written in the same way or with the same offset, so "
+    "a later time may be the lesser string; let pull_data return times (pandas.to_datetime with utc=True, "
     "format='ISO8601'), or the next run may miss rows"
 )
 MISORDERED = [

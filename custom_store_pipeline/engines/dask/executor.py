@@ -1,8 +1,8 @@
-"""Steps on a Dask cluster, by Dagster's executor for steps that run elsewhere, which its k8s executor is, too.
+"""Steps on a Dask cluster, by Dagster's executor for remote steps, on which its k8s executor is based, too.
 
-dagster-dask (0.29) has another one, which loses work: it names tasks by job and step, so that a cluster takes a step
-of two runs for one task and does it for one of them; it runs steps although those that they read from failed; it drops
-what was selected of a step; and it knows no pools.
+dagster-dask (0.29) loses work. It names tasks by job and step, so a cluster takes the same step of two runs for one
+task, and runs it once. It runs steps although steps that they read from failed. It ignores which assets of a step are
+selected. It ignores pools.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CLUSTERS = {
     "oar": ("dask_jobqueue", "OARCluster"),
 }
 
-_SECONDS_BETWEEN_CHECKS = 2  # of what this process knows already; it asks nobody
+_SECONDS_BETWEEN_CHECKS = 2  # of what this process knows already; nothing is sent
 
 
 @dg.executor(
@@ -69,7 +69,7 @@ def dask_executor(init_context: dg.InitExecutorContext) -> dg.Executor:
 
 
 class DaskExecutor(StepDelegatingExecutor):
-    """Dagster's executor, which lets go of the cluster when a run has ended."""
+    """Dagster's executor, which leaves the cluster when a run has ended."""
 
     def __init__(self, steps: DaskSteps) -> None:
         super().__init__(steps, retries=RetryMode.ENABLED, check_step_health_interval_seconds=_SECONDS_BETWEEN_CHECKS)
@@ -82,11 +82,11 @@ class DaskExecutor(StepDelegatingExecutor):
 
 
 class DaskSteps(StepHandler):
-    """What Dagster asks of a place for steps.
+    """What Dagster needs to run steps on a cluster.
 
     Args:
         kind: the key under ``cluster``.
-        options: what stands below it.
+        options: the options below it.
     """
 
     def __init__(self, kind: str, options: Mapping[str, Any]) -> None:
@@ -117,7 +117,7 @@ class DaskSteps(StepHandler):
                 cluster.close()
 
     def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
-        """Hands the step to the cluster, under a name that no other run's and no other attempt's step has."""
+        """Submits the step to the cluster, under a name that is unique to the run and the attempt."""
         args, step = step_handler_context.execute_step_args, _step(step_handler_context)
         attempt = args.known_state.get_retry_state().get_attempt_count(step) if args.known_state else 0
         key = f"{args.run_id}.{step}.{attempt}"
@@ -125,7 +125,7 @@ class DaskSteps(StepHandler):
         yield from ()
 
     def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
-        """Whether Dask still has the step; a worker that dies is its own business: another one gets the step."""
+        """Whether Dask still has the step. If a worker dies, Dask gives the step to another one."""
         task = self._tasks[_step(step_handler_context)]
         if task.status in ("pending", "finished"):
             return CheckStepHealthResult.healthy()
@@ -133,7 +133,7 @@ class DaskSteps(StepHandler):
         return CheckStepHealthResult.unhealthy(reason)
 
     def terminate_step(self, step_handler_context: StepHandlerContext) -> Iterator[dg.DagsterEvent]:
-        """Takes the step back if it has not begun; Dask cannot stop one that has."""
+        """Cancels the step if it has not begun; Dask cannot stop one that has."""
         self._tasks[_step(step_handler_context)].cancel()
         yield from ()
 
@@ -152,7 +152,7 @@ def _step(context: StepHandlerContext) -> str:
 
 
 def execute_step(packed: str) -> None:
-    """What a worker does: one step, with what lies on the disk now. Its events go to Dagster's storage."""
+    """What a worker does: one step, with the files as they are now. Its events go to Dagster's storage."""
     clear_caches()
     args = deserialize_value(packed, ExecuteStepArgs)
     with dg.DagsterInstance.from_ref(check.not_none(args.instance_ref)) as instance:

@@ -20,7 +20,7 @@ class EarlierSnapshots:
 
     Attributes:
         folder: where they are.
-        before: what is remembered of them.
+        before: what the stored state says of them.
         run: the run that compares.
         temp: a local folder for copies.
     """
@@ -37,12 +37,12 @@ class EarlierSnapshots:
 
     @cached_property
     def outcomes(self) -> dict[str, Outcome]:
-        """What became of the pushes of those that no remembered run has accounted for."""
+        """What became of the pushes of those that no stored state accounts for."""
         known = {*self.before.files, *self.before.accounted}
         return {name: self.run.outcome_of(run_of(name)) for name in self.names if name not in known}
 
     def record(self) -> SnapshotRecord:
-        """What to remember when they have been compared with: all but those whose push may still come."""
+        """What to store when they have been compared with: all except those whose push may still come."""
         carried = [name for name, outcome in self.outcomes.items() if outcome == "running"]
         for run_id in sorted({run_of(name) for name in carried if name in self.before.carried}):
             self.run.warn(
@@ -54,13 +54,13 @@ class EarlierSnapshots:
         )
 
     def read(self) -> dict[str, Keys]:
-        """The keys that the target may have, by the snapshot that tells of them.
+        """The keys that the target may have, by their snapshot.
 
         Raises:
             StateStorageError: one that counts is gone, damaged, or cannot be read.
         """
         found = {}
-        for name in [*self._remembered(), *(name for name, outcome in self.outcomes.items() if outcome != "wiped")]:
+        for name in [*self._stored(), *(name for name, outcome in self.outcomes.items() if outcome != "wiped")]:
             try:
                 found[name] = read_keys(self.folder.fetch(name, self.temp))
             except DamagedSnapshotError as error:
@@ -69,11 +69,11 @@ class EarlierSnapshots:
                 raise StateStorageError(f"cannot read the key snapshot {self.folder.url(name)}: {error}") from None
         return found
 
-    def _remembered(self) -> Sequence[str]:
-        """The snapshots of the push that is remembered.
+    def _stored(self) -> Sequence[str]:
+        """The snapshots of the stored state.
 
-        Those that a later push made needless are cleaned up. If the run of that push was deleted in Dagster since, an
-        older state counts again, and the snapshots of the deleted runs tell what is in the target.
+        Those that a later push made obsolete are removed. If the run of that push was deleted in Dagster since, an
+        older state counts again, and the snapshots of the deleted runs have what is in the target.
         """
         files = self.before.files
         gone = [name for name in files if name not in self.names]

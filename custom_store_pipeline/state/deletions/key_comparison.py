@@ -37,8 +37,8 @@ class KeyComparison:
 
     Attributes:
         deletes: the keys that are gone, or None.
-        snapshot: what to remember of the snapshots once the push has succeeded. As it was before until keys have been
-            compared: an empty pull carries on what it found.
+        snapshot: what to store of the snapshots once the push has succeeded. It is what was stored before until keys
+            have been compared: an empty pull keeps what it found.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class KeyComparison:
         Args:
             primary_keys: the key columns.
             config: the mapping's settings.
-            before: what is remembered of the snapshots.
+            before: what the stored state says of the snapshots.
             folder: where they are; None if nothing can be kept.
             run: the run.
             temp: a local folder that is removed after the push.
@@ -69,7 +69,7 @@ class KeyComparison:
         self._run = run
         self._temp = temp
         self._keys: Keys | None = None
-        # The keys that no remembered push has brought to the target; None if there are none, or it cannot be told.
+        # The keys that no stored push has brought to the target; None if there are none, or it is not known.
         self._not_in_target: Keys | None = None
 
     def writer(self, name: str, method: str = "pull_data") -> KeyWriter:
@@ -114,7 +114,7 @@ class KeyComparison:
         return known
 
     def keep_what_came_between(self, rows: Keys | None) -> None:
-        """Takes care of rows that only one of ``pull_keys`` and ``pull_data`` knew of.
+        """Handles rows that only one of ``pull_keys`` and ``pull_data`` returned.
 
         Rows that ``pull_keys`` lacks came into the source between the two calls. Keys whose rows were neither pulled
         nor pushed before are not in the target, so they stay out of the snapshot.
@@ -123,7 +123,7 @@ class KeyComparison:
             rows: the keys of all rows that are pushed; called before the push of the last of them ends.
 
         Raises:
-            PullError: a row came back that is about to be deleted, or both methods tell of different keys.
+            PullError: a row came back that is about to be deleted, or both methods returned different keys.
             StateStorageError: the snapshots cannot be written.
         """
         self._check_same_columns(rows)
@@ -162,7 +162,7 @@ class KeyComparison:
             "offset column, are missing in the target. Pull them with from.offset.lookback, or load everything once "
             "with first_load: true. Rows that came while the source was read are in the next run"
         )
-        # What was written before the push tells of too many keys.
+        # What was written before the push has too many keys.
         files = self.snapshot.files
         self.snapshot = replace(self.snapshot, files=(), keys=0, bytes=0, accounted=(*self.snapshot.accounted, *files))
         pushed = write_without(keys, [absent], self._temp / "pushed.parquet", self._temp)
@@ -178,7 +178,7 @@ class KeyComparison:
             )
 
     def _known(self, files: Mapping[str, Keys], keys: Keys) -> Sequence[Keys] | None:
-        """The keys that remembered pushes have brought; None, and it is said what that means, if some are not known."""
+        """The keys that stored pushes have brought; None, with a warning, if some are not known."""
         changed = next((file for file in files.values() if not comparable(file, keys)), None)
         if changed:
             self._run.warn(

@@ -4,7 +4,7 @@
 
     20260101T060000.000000Z_<run id>.parquet      a key snapshot: the keys that the target has if the push succeeds
     20260101T060000.000000Z_<run id>.push.json    what the push began from (:mod:`.pushes`)
-    20260101T060000.000000Z_<run id>.orphan.json  a push that was given up, but may come late: its process
+    20260101T060000.000000Z_<run id>.orphan.json  an orphaned push that may come late: its process
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class SnapshotFolder:
         return self._redactor.text(path.rstrip("/"))
 
     def names(self, suffix: str = SNAPSHOT) -> list[str]:
-        """The names of all files of a kind, oldest first; snapshots that were not written completely are none.
+        """The names of all files of a kind, oldest first; without snapshots that were not written completely.
 
         Raises:
             StateStorageError: the folder cannot be read.
@@ -139,7 +139,7 @@ class SnapshotFolder:
         return self._asked(found, "read", name)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Removes snapshots; those that are gone already are no error.
+        """Removes snapshots; those that are already gone are not an error.
 
         Raises:
             StateStorageError: one cannot be removed.
@@ -190,18 +190,17 @@ class SnapshotFolder:
             os.close(descriptor)
 
     def _asked(self, ask: Callable[[], Result], verb: str, name: str = "") -> Result:
-        """Calls into the file system, whose errors are of any type, and may hold what is no one's business."""
+        """Calls into the file system, whose errors are of any type, and may contain passwords."""
         try:
             return ask()
-        except FileNotFoundError:
-            reason = "it is not there"
         except Exception as error:
-            reason = self._redactor.text(f"{type(error).__name__}: {error}")
-        raise StateStorageError(
-            f"cannot {verb} the key snapshots at {self.url(name)}: {reason}; make sure that CUSTOM_STORE_STATE_URL "
-            "is the same as before, and that it can be read and written"
-            + ("; or reset the state: custom-store state reset" if verb == "read" else "")
-        )
+            is_gone = isinstance(error, FileNotFoundError)
+            reason = "it is not there" if is_gone else self._redactor.text(f"{type(error).__name__}: {error}")
+            raise StateStorageError(
+                f"cannot {verb} the key snapshots at {self.url(name)}: {reason}; make sure that CUSTOM_STORE_STATE_URL "
+                "is the same as before, and that it can be read and written"
+                + ("; or reset the state: custom-store state reset" if verb == "read" else "")
+            ) from None
 
 
 def _folder_name(part: str) -> str:

@@ -70,7 +70,7 @@ def test_a_damaged_snapshot_of_what_was_pushed_is_an_error_with_the_remedy(
 
     assert str(raised.value).startswith(f"the key snapshot {path} is damaged (")
     assert str(raised.value).endswith(
-        "so what was deleted since is not known; restore the file, or forget what is remembered (the next run loads "
+        "so what was deleted since is not known; restore the file, or reset the state (the next run loads "
         "everything and deletes nothing): custom-store state reset shop/b/items"
     )
     assert len(target.rows) == 500

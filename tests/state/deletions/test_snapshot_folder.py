@@ -156,11 +156,11 @@ def test_a_snapshot_that_is_gone_is_an_error_that_says_what_to_do(state_url: str
         snapshots.fetch("1.parquet", tmp_path)
 
     assert str(raised.value) == (
-        f"cannot read the key snapshots at {state_url}/shop/b/items/1.parquet: it is not there; see that "
-        "CUSTOM_STORE_STATE_URL leads where it did before, and that it can be read and written; or forget what is "
-        "remembered: custom-store state reset"
+        f"cannot read the key snapshots at {state_url}/shop/b/items/1.parquet: it is not there; make sure that "
+        "CUSTOM_STORE_STATE_URL is the same as before, and that it can be read and written; or reset the "
+        "state: custom-store state reset"
     )
-    assert raised.value.__context__ is None
+    assert raised.value.__suppress_context__
 
 
 ODD = [
@@ -233,7 +233,7 @@ def ask(snapshots: SnapshotFolder, verb: str, folder: Path) -> str:
     }
     with pytest.raises(StateStorageError) as raised:
         asked[verb]()
-    assert raised.value.__context__ is None
+    assert raised.value.__suppress_context__
     return str(raised.value)
 
 
@@ -248,7 +248,7 @@ def test_a_folder_below_a_file_is_an_error(verb: str, tmp_path: Path) -> None:
     message = ask(snapshots, verb, tmp_path)
 
     assert message.startswith(f"cannot {verb} the key snapshots at {tmp_path}/file/shop/b/items")
-    assert "see that CUSTOM_STORE_STATE_URL leads where it did before, and that it can be read and written" in message
+    assert "make sure that CUSTOM_STORE_STATE_URL is the same as before, and that it can be read and written" in message
 
 
 @pytest.mark.parametrize("verb", ["list", "write"])
