@@ -69,7 +69,7 @@ class StateReport:
         }
 
     def __str__(self) -> str:
-        """A heading, and a line for each thing that is state."""
+        """A heading, and a line for each part of the state."""
         lines = [self.key if self.partition is None else f"{self.key}, partition {self.partition}"]
         lines += [f"  watermark     {column}: {value or 'none yet'}" for column, value in self.watermarks.items()]
         if self.driver_state is not None:

@@ -49,7 +49,7 @@ def read_status(returned: Any) -> PushStatus:
     if plain is True:
         return PushStatus({})
     if returned is None:
-        return PushStatus({}, "the push returned None, which counts as success; return True to say so")
+        return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
     if isinstance(returned, Mapping):
         values = {str(key): plain_value(value) for key, value in returned.items()}
         by_name = {key.lower(): value for key, value in values.items()}
@@ -80,8 +80,8 @@ def read_fingerprint(returned: Any) -> str:
     """Turns what ``fingerprint`` returned into text.
 
     Raises:
-        UnusableDataError: it is not a string, number, bytes or date; the message begins with "returned". Other objects may
-            have another text in each process, so the source would seem to change all the time.
+        UnusableDataError: it is not a string, number, bytes or date; the message begins with "returned". Other objects
+            may have another text in each process, so the source would seem to change all the time.
     """
     plain = plain_value(returned) if hasattr(returned, "dtype") else returned
     if isinstance(plain, bytes):

@@ -90,9 +90,9 @@ def config_changes(loaded: Loaded) -> dg.SensorDefinition:
             _check(loaded, seen)
             return _reload(context, cursor, seen, ", ".join(changed))
         # A webserver that reloads a broken file would lose its entities, which it still has.
-        return _runs_of_changes(
-            context, loaded, cursor if loaded.problems else _reload_webserver(context, cursor, seen)
-        )
+        if not loaded.problems:
+            cursor = _reload_webserver(context, cursor, seen)
+        return _runs_of_changes(context, loaded, cursor)
 
     return dg.SensorDefinition(
         name=SENSOR_NAME,

@@ -23,7 +23,7 @@ from custom_store_pipeline.projects.loading import Projects
 def build_sources(
     mappings: Sequence[LoadedMapping], projects: Projects, written: Set[dg.AssetKey]
 ) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
-    """An external asset for each source entity that nothing in the graph writes; observable if its driver has a fingerprint.
+    """An external asset for each source entity that nothing in the graph writes; some are observable.
 
     Args:
         mappings: the mappings that are in the graph.

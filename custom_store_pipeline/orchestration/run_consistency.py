@@ -46,8 +46,8 @@ def check_run_version(context: dg.AssetExecutionContext, mapping: LoadedMapping,
 
     With executors that run each step in a process of its own, each step loads the definitions from disk, so an edit in
     the middle of a run reaches its later steps. The event log puts what is written to it in an order, so that steps
-    that begin at once find the same first one (except those that begin within the same instant before and after an edit,
-     where the storage hands out positions before it commits, as PostgreSQL does).
+    that begin at once find the same first one (except those that begin within the same instant before and after an
+    edit, where the storage hands out positions before it commits, as PostgreSQL does).
 
     Raises:
         MappingChangedError: the run began with another version.

@@ -195,7 +195,7 @@ def test_pieces_of_one_document_are_not_read_as_documents() -> None:
 def test_a_path_as_text_is_not_taken_for_content(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("id\n1\n")
 
-    with pytest.raises(UnusableDataError, match="returned a text that is the path of a file"):
+    with pytest.raises(UnusableDataError, match="returned a string that is the path of a file"):
         read(str(tmp_path / "data.csv"), CSV)
 
 

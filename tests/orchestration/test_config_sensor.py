@@ -153,7 +153,7 @@ def test_removed_entities_are_gone_and_new_when_they_come_back(ticks: Ticks) -> 
     path.unlink()
     ticks.load()
     ticks.tick()
-    assert ticks.said == "2 entities are removed from the mappings; the history stays"
+    assert ticks.said == "2 entities were removed from the mappings; the history stays"
 
     path.write_text(text)
     ticks.load()
@@ -300,7 +300,7 @@ def test_a_change_that_is_taken_back_at_once_is_none(ticks: Ticks, monkeypatch: 
 def test_a_projects_folder_that_is_empty_all_at_once_is_not_believed(ticks: Ticks) -> None:
     shutil.move(ticks.projects.path / "shop", ticks.projects.root / "elsewhere")
 
-    with pytest.raises(TickFailedError, match="no mapping file is left in projects, so that the definitions stay"):
+    with pytest.raises(TickFailedError, match="no mapping file is left in projects, so the definitions stay"):
         ticks.tick()
 
     shutil.move(ticks.projects.root / "elsewhere", ticks.projects.path / "shop")

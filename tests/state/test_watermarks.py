@@ -310,8 +310,8 @@ NUMBERS_AS_TEXT = (
     "numbers (pandas.to_numeric), or the next run may miss rows"
 )
 TIMES_AS_TEXT = (
-    "the offset column 'at' holds times as strings that are not all written in the same way or with the same offset, so "
-    "a later time may be the lesser string; let pull_data return times (pandas.to_datetime with utc=True, "
+    "the offset column 'at' holds times as strings that are not all written in the same way or with the same offset, "
+    "so a later time may be the lesser string; let pull_data return times (pandas.to_datetime with utc=True, "
     "format='ISO8601'), or the next run may miss rows"
 )
 MISORDERED = [

@@ -100,8 +100,8 @@ def test_keys_that_occur_twice_are_an_error_with_examples(tmp_path: Path) -> Non
     twice = written(tmp_path, *[pd.DataFrame({"shop": ["a", "ü"], "id": [1, row]}) for row in (1, 2)], names=keys.names)
 
     assert duplicates(twice, tmp_path) == (
-        "primary keys occur more than once in what pull_data returned, such as shop=a, id=1, so deletions cannot be "
-        "told; let pull_data return each once, or add to primary_keys what distinguishes them"
+        "primary keys occur more than once in what pull_data returned, such as shop=a, id=1, so deletions are not "
+        "known; let pull_data return each once, or add to primary_keys what distinguishes them"
     )
 
 
