@@ -1,4 +1,4 @@
-"""Names that follow from other names: classes, Dagster identifiers."""
+"""Names that are made of other names: classes, identifiers in Dagster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server that multiprocess steps are forked from loads once: see :mod:`.engines.executors`.
+"""What the server loads once from which multiprocess steps are forked; see ``engines/executors.py``.
 
 Importing it does work, which no other module's import does: Python's fork server knows no other way.
 """

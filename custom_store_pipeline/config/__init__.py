@@ -1,1 +1,1 @@
-"""Mapping files: their dialect, how they are read, checked and laid side by side."""
+"""Mapping files: their keys, how they are read, checked and compared with each other."""

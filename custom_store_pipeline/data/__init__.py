@@ -1,1 +1,1 @@
-"""Data on its way: whatever a driver returns, decoded and turned into DataFrames without changing a value."""
+"""Data: whatever a driver returns, decoded and turned into DataFrames without changing a value."""

@@ -1,1 +1,1 @@
-"""Drivers: what one is, how its source is checked, how it is imported, how its failures read."""
+"""Drivers: what a driver is, how it is checked, imported and called, and how its failures are shown."""

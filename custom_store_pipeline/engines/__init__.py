@@ -1,1 +1,1 @@
-"""Where steps run: Dagster's executors, steps on Dask, and what long-lived processes cache."""
+"""Where steps run: Dagster's executors, Dask, Celery, and what long-lived processes cache."""

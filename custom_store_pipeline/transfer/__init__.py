@@ -1,1 +1,1 @@
-"""Entities on their way from store to store: retries, timeouts, concurrency, isolation. Knows nothing of Dagster."""
+"""The transfer of entities from store to store: retries, timeouts, concurrency, isolation."""
