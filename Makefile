@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: bench demo dev install lint screenshots test test-lowest test-random
+.PHONY: bench demo dev install lint picture screenshots test test-lowest test-random
 
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,6 +39,9 @@ test-random: .venv/.installed-dev ## property tests and 300 histories with examp
 
 test-lowest: .venv/.installed-dev ## tests of state, formats and assets with the lowest versions that pyproject.toml claims
 	.ci/test-lowest
+
+picture: .venv/.installed-dev ## docs/images/architecture.svg, drawn from the imports
+	$(BIN)/python docs/draw_architecture.py
 
 screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by the tests of the UI
 	SCREENSHOTS=1 $(BIN)/python -m pytest -m ui

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 import re
@@ -27,6 +28,16 @@ def blocks(text: str, language: str) -> list[str]:
         textwrap.dedent(block)
         for block in re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
     ]
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_imports() -> None:
+    spec = importlib.util.spec_from_file_location("draw_architecture", DOCS / "draw_architecture.py")
+    assert spec is not None
+    assert spec.loader is not None
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+
+    assert drawing.PICTURE.read_text() == drawing.picture(), "run: make picture"
 
 
 def test_the_public_names_are_frozen() -> None:
@@ -141,7 +152,11 @@ def test_the_hand_written_asset_of_the_docs_works(projects: ProjectsFolder, monk
         assert connection.execute("SELECT count(*) FROM delays_by_carrier").fetchone() == (16,)
 
 
-@pytest.mark.parametrize("path", [CHECKOUT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(CHECKOUT.glob("*.md")), *sorted(DOCS.rglob("*.md")), CHECKOUT / "tests/README.md"],
+    ids=lambda path: path.name,
+)
 def test_no_link_leads_nowhere(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
 

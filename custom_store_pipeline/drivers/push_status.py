@@ -49,7 +49,7 @@ def read_status(returned: Any) -> PushStatus:
     if plain is True:
         return PushStatus({})
     if returned is None:
-        return PushStatus({}, "the push returned None, which counts as success; return True to say so")
+        return PushStatus({}, "the push returned None, which is taken as success; return True to say so")
     if isinstance(returned, Mapping):
         values = {str(key): plain_value(value) for key, value in returned.items()}
         by_name = {key.lower(): value for key, value in values.items()}
