@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conftest import ProjectsFolder
-from tests.engines.services import celery_workers, dask_cluster
+from tests.world.projects_folder import ProjectsFolder
+from tests.world.services import celery_workers, dask_cluster
 
 DRIVER = """
     import time

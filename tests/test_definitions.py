@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline.errors import ConfigurationError
-from tests.conftest import SOURCE, ProjectsFolder
+from tests.world.projects_folder import SOURCE, ProjectsFolder
 
 PAGE = """
 mappings:
@@ -31,7 +31,7 @@ mappings:
 
 
 @pytest.mark.parametrize("setting", ["text:id;name", "text: id;name"])
-def test_the_yaml_of_custom_store_driver_md_runs_as_it_stands(projects: ProjectsFolder, setting: str) -> None:
+def test_the_yaml_of_custom_store_driver_md_runs_as_it_is(projects: ProjectsFolder, setting: str) -> None:
     projects.driver(
         "items_store_driver",
         """

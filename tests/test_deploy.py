@@ -15,7 +15,7 @@ import yaml
 from dagster._core.instance.config import dagster_instance_config
 
 from custom_store_pipeline.engines.executors import executor_from_settings
-from tests.conftest import CHECKOUT
+from tests.world.projects_folder import CHECKOUT
 
 DEPLOY = CHECKOUT / "deploy"
 

@@ -17,7 +17,7 @@ import custom_store_pipeline
 from custom_store_pipeline import errors
 from custom_store_pipeline.config import models
 from custom_store_pipeline.config.validation_messages import keys_of
-from tests.conftest import CHECKOUT, ProjectsFolder
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 README = (CHECKOUT / "README.md").read_text()
 DOCS = CHECKOUT / "docs"

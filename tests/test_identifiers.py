@@ -38,9 +38,7 @@ def test_plain_parts_are_joined_as_they_are(parts: tuple[str, ...], name: str) -
         (("\ud800",), ("\ud801",)),
     ],
 )
-def test_names_that_could_be_taken_for_each_other_are_told_apart(
-    some: tuple[str, ...], others: tuple[str, ...]
-) -> None:
+def test_names_that_could_be_confused_are_distinguished(some: tuple[str, ...], others: tuple[str, ...]) -> None:
     assert dagster_identifier(*some) != dagster_identifier(*others)
 
 

@@ -9,9 +9,9 @@ from custom_store_pipeline import locations
 from custom_store_pipeline.engines.process_cache import clear_caches
 from custom_store_pipeline.errors import ConfigurationError
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
-from custom_store_pipeline.projects.files import ALL_PROJECTS, Scope, differences, in_scope, look
+from custom_store_pipeline.projects.files import ALL_PROJECTS, Scope, differences, in_scope, scan
 from custom_store_pipeline.projects.loading import load_projects
-from tests.conftest import SOURCE, ProjectsFolder, mapping
+from tests.world.projects_folder import SOURCE, ProjectsFolder, mapping
 
 BORROWING = """
     mappings:
@@ -83,12 +83,12 @@ def test_no_such_project(two: ProjectsFolder) -> None:
     assert str(raised.value) == ("projects: there is no project 'shopp', only reports, shop; did you mean 'shop'?")
 
 
-def test_a_location_looks_at_its_own_files_and_at_drivers_that_it_borrows(two: ProjectsFolder) -> None:
+def test_a_location_scans_its_own_files_and_at_drivers_that_it_borrows(two: ProjectsFolder) -> None:
     two.driver("other_store_driver", SOURCE, project="unrelated")
-    before = look(two.path)
+    before = scan(two.path)
 
     def seen(scope: Scope) -> list[str]:
-        return differences(in_scope(before, two.path, scope), look(two.path, before, scope))
+        return differences(in_scope(before, two.path, scope), scan(two.path, before, scope))
 
     two.mapping(mapping("[more]"))
     two.driver("other_store_driver", "", project="unrelated")

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from custom_store_pipeline.cli.main import main
-from tests.conftest import SOURCE, ProjectsFolder, mapping, run_cli
+from tests.world.projects_folder import SOURCE, ProjectsFolder, mapping, run_cli
 
 
 def run(*arguments: str) -> Result:
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_shown_by_file_line_and_column(shop: ProjectsFolder) ->
 
 
 @pytest.mark.parametrize("path", ["projects/shop/mappings/typo.yaml", "projects/shop", "projects"])
-def test_paths_say_what_to_look_at(shop: ProjectsFolder, path: str) -> None:
+def test_paths_say_what_to_validate(shop: ProjectsFolder, path: str) -> None:
     shop.mapping(mapping(more="concurency: 3"), name="typo")
     shop.mapping("[", name="broken", project="other")
 
@@ -95,7 +95,7 @@ def test_status_shows_rows_and_where_they_are(shop: ProjectsFolder) -> None:
     assert "not yet in shop/sqlite_store_driver/users" in done.stdout
 
 
-def test_status_needs_a_home_that_remembers(shop: ProjectsFolder) -> None:
+def test_status_needs_a_home_that_stays(shop: ProjectsFolder) -> None:
     result = run("status")
 
     assert result.exit_code == 1
@@ -112,7 +112,7 @@ def test_status_of_an_unknown_project(shop: ProjectsFolder, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("path", ["projects/shop/mappings", "projects/shop/mappings/typo.yaml"])
-def test_the_mappings_folder_and_a_file_are_looked_into(shop: ProjectsFolder, path: str) -> None:
+def test_the_mappings_folder_and_a_file_are_scanned(shop: ProjectsFolder, path: str) -> None:
     shop.mapping("[", name="typo")
 
     assert run("validate", path).exit_code == 1

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from custom_store_pipeline.cli.main import main
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 SOURCE = """
     from custom_store_pipeline import Pulled
@@ -65,7 +65,7 @@ def remembered() -> list[str]:
     return [found["entity"] for found in json.loads(custom_store("show", "--json").stdout)]
 
 
-def test_show_tells_what_is_remembered_and_since_when(shop: ProjectsFolder) -> None:
+def test_show_prints_the_state_and_since_when(shop: ProjectsFolder) -> None:
     lines = custom_store("show", "prices").stdout.splitlines()
 
     snapshots = shop.home / "storage/custom_store_state/shop/a/prices"
@@ -80,11 +80,11 @@ def test_show_tells_what_is_remembered_and_since_when(shop: ProjectsFolder) -> N
     assert " UTC, by run " in lines[4]
 
 
-def test_show_without_names_shows_all_that_is_remembered(shop: ProjectsFolder) -> None:
+def test_show_without_names_shows_all_state(shop: ProjectsFolder) -> None:
     assert remembered() == ["shop/a/items", "shop/a/prices"]
 
 
-def test_reset_forgets_after_a_yes(shop: ProjectsFolder) -> None:
+def test_reset_asks_first(shop: ProjectsFolder) -> None:
     assert custom_store("reset", "prices", answer="n\n").exit_code == 1
     assert remembered() == ["shop/a/items", "shop/a/prices"]
 
@@ -96,7 +96,7 @@ def test_reset_forgets_after_a_yes(shop: ProjectsFolder) -> None:
     assert list((shop.home / "storage/custom_store_state/shop/a/prices").iterdir()) == []
 
 
-def test_after_a_reset_a_run_remembers_again(shop: ProjectsFolder) -> None:
+def test_after_a_reset_a_run_stores_state_again(shop: ProjectsFolder) -> None:
     custom_store("reset", "--yes", "prices")
 
     materialize(shop, "shop/a/prices")
@@ -104,7 +104,7 @@ def test_after_a_reset_a_run_remembers_again(shop: ProjectsFolder) -> None:
     assert remembered() == ["shop/a/items", "shop/a/prices"]
 
 
-def test_what_a_failed_first_run_left_is_forgotten_too(shop: ProjectsFolder) -> None:
+def test_what_a_failed_first_run_left_is_reset_too(shop: ProjectsFolder) -> None:
     left = shop.home / "storage/custom_store_state/shop/a/stock/20240101T000000.000000Z_run.parquet"
     left.parent.mkdir()
     left.touch()
@@ -115,7 +115,7 @@ def test_what_a_failed_first_run_left_is_forgotten_too(shop: ProjectsFolder) -> 
     assert not left.exists()
 
 
-def test_state_that_cannot_be_read_is_shown_and_can_be_forgotten(shop: ProjectsFolder) -> None:
+def test_state_that_cannot_be_read_is_shown_and_can_be_reset(shop: ProjectsFolder) -> None:
     with dg.DagsterInstance.get() as instance:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(["shop", "a", "items"], metadata={"custom_store/state": {"version": 99}})
@@ -144,7 +144,7 @@ def test_a_home_that_dagster_would_refuse_is_named(shop: ProjectsFolder, monkeyp
     assert "DAGSTER_HOME is '/no/such/folder', which is not a folder" in custom_store("show").stderr
 
 
-def test_a_name_of_two_entities_must_be_told_apart(shop: ProjectsFolder) -> None:
+def test_a_name_of_two_entities_must_be_distinguished(shop: ProjectsFolder) -> None:
     assert (
         "'items' is the name of several entities; say which: shop/a/items, shop/b/items"
         in custom_store("reset", "items").stderr
@@ -152,7 +152,7 @@ def test_a_name_of_two_entities_must_be_told_apart(shop: ProjectsFolder) -> None
     assert custom_store("reset", "--yes", "shop/a/items").exit_code == 0
 
 
-def test_an_entity_that_no_mapping_has_any_more_can_be_forgotten(shop: ProjectsFolder) -> None:
+def test_an_entity_that_no_mapping_has_any_more_can_be_reset(shop: ProjectsFolder) -> None:
     (shop.path / "shop/mappings/a.yaml").unlink()
 
     assert "watermark     id: 2" in custom_store("show", "shop/a/prices").stdout
@@ -169,13 +169,13 @@ def test_a_misspelt_name_is_answered_with_those_there_are(shop: ProjectsFolder) 
     assert "no entity 'shop/a/price'; did you mean 'shop/a/prices'?; there are: shop/a/items," in done.stderr
 
 
-def test_without_dagster_home_nothing_is_remembered(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dagster_home_no_state_is_stored(shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
 
     assert "DAGSTER_HOME is not set, so no state is stored" in custom_store("show").stderr
 
 
-def test_one_partition_can_be_forgotten(shop: ProjectsFolder) -> None:
+def test_one_partition_can_be_reset(shop: ProjectsFolder) -> None:
     path: Path = shop.path / "shop/mappings/a.yaml"
     path.write_text(path.read_text() + "      partitions: {type: static, keys: [north, south]}\n")
     job = shop.definitions().resolve_implicit_global_asset_job_def()

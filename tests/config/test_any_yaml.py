@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from custom_store_pipeline.projects.loading import check_format_options, load_projects
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 EVERY_KEY = yaml.safe_load((Path(__file__).parent / "every_key.yaml").read_text())
 for refused in ("delete_type", "delete_log_columns", "max_delete_fraction"):  # not supported yet

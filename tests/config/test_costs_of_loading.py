@@ -13,7 +13,7 @@ from custom_store_pipeline.config import values
 from custom_store_pipeline.drivers.driver_files import find_driver
 from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.projects.loading import load_projects
-from tests.conftest import SOURCE, ProjectsFolder
+from tests.world.projects_folder import SOURCE, ProjectsFolder
 
 MAPPING = """
   - mapping:
@@ -101,7 +101,7 @@ def classes(depth: int) -> Iterator[str]:
     yield f"class DeepStoreDriver(A{depth - 1}, B{depth - 1}):\n    def pull_data(self, mapping_config, entity): ...\n"
 
 
-def test_each_class_of_a_drivers_file_is_looked_at_once(projects: ProjectsFolder) -> None:
+def test_each_class_of_a_drivers_file_is_read_once(projects: ProjectsFolder) -> None:
     calls = []
     for depth in (10, 20):
         projects.driver("deep_store_driver", "".join(classes(depth)))

@@ -26,7 +26,7 @@ def test_references_are_filled_in(text: str, expected: str) -> None:
     assert resolve(text, ENVIRONMENT, Resolution()) == expected
 
 
-def test_all_strings_of_a_value_are_looked_at_and_nothing_is_shared() -> None:
+def test_all_strings_of_a_value_are_resolved_and_nothing_is_shared() -> None:
     value = {"a": ["${TOKEN}", 1, None, {"b": "${HOST}"}], "c": True}
 
     resolved = resolve(value, ENVIRONMENT, Resolution())
@@ -44,7 +44,7 @@ def test_what_was_filled_in_is_secret_and_a_default_is_not() -> None:
     assert resolution.secrets == {"s3cret"}
 
 
-def test_every_missing_variable_is_noted_with_its_place() -> None:
+def test_every_missing_variable_is_reported_with_its_place() -> None:
     resolution = Resolution()
 
     resolve({"args": {"x": "${A}", "y": ["${B}"]}}, {}, resolution)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from custom_store_pipeline.cli.main import main
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 INVALID = Path(__file__).parent / "invalid"
 

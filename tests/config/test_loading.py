@@ -9,7 +9,7 @@ import pytest
 
 from custom_store_pipeline.config.loading import load_mapping_files
 from custom_store_pipeline.config.mapping import LoadedMapping
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 MINIMAL = """
 mappings:

@@ -168,7 +168,7 @@ def test_columns_of_one_type_are_handed_to_pandas_at_once(monkeypatch: pytest.Mo
     assert calls == []
 
 
-def test_only_the_columns_that_change_their_type_are_looked_at() -> None:
+def test_only_the_columns_that_change_their_type_are_converted() -> None:
     joined = join_chunks(
         [pd.DataFrame({"x": ["a"], "id": [BIG], "n": [1]}), pd.DataFrame({"x": ["b"], "id": [0.5], "n": [2]})]
     )

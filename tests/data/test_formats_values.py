@@ -60,7 +60,7 @@ def test_a_null_compression_is_none_whatever_the_ending(tmp_path: Path) -> None:
     assert column(path, "csv", compression=None) == [1]
 
 
-def test_a_null_separator_is_looked_for() -> None:
+def test_a_null_separator_is_detected() -> None:
     assert column("a;b\n1;2\n3;4\n", "csv", sep=None, engine="python") == [1, 3]
 
 

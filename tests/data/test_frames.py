@@ -113,7 +113,7 @@ def test_integers_of_records_keep_their_digits_beside_floats(values: list[object
     ],
     ids=["one record", "two records", "columns", "index", "chunks"],
 )
-def test_two_columns_that_a_store_could_not_tell_apart_are_refused(make) -> None:
+def test_two_columns_that_a_store_could_not_distinguish_are_refused(make) -> None:
     with pytest.raises(UnusableDataError) as raised:
         make()
 

@@ -192,7 +192,7 @@ def test_pieces_of_one_document_are_not_read_as_documents() -> None:
         pulled.stream.joined()
 
 
-def test_a_path_as_text_is_not_taken_for_content(tmp_path: Path) -> None:
+def test_a_path_as_a_string_is_not_read_as_content(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("id\n1\n")
 
     with pytest.raises(UnusableDataError, match="returned a string that is the path of a file"):
@@ -245,11 +245,11 @@ def test_a_column_that_changes_its_kind_between_pieces_is_refused() -> None:
         read(iter(["id,code\n1,7\n", "id,code\n2,x\n"]), CSV)
 
 
-def test_empty_pieces_are_passed_over() -> None:
+def test_empty_pieces_are_skipped() -> None:
     assert read(iter(["id,name\n1,a\n", "", b"\n"]), CSV)["id"].tolist() == [1]
 
 
-def test_numbers_of_rows_are_left_out_and_the_user_is_told_once() -> None:
+def test_numbers_of_rows_are_left_out_and_the_user_is_warned_once() -> None:
     numbered = pd.DataFrame({"a": [1, 2]}, [101, 102])
     notes: list[str] = []
 

@@ -11,7 +11,7 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.conftest import CHECKOUT, ProjectsFolder
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_second_run_replaces_rows_by_their_key(blog: ProjectsFolder, api: type
     assert table(blog, "users") == api.tables["users"]
 
 
-def test_a_wrong_token_is_not_tried_again(blog: ProjectsFolder, api: type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_is_not_retried(blog: ProjectsFolder, api: type, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = blog.path / "blog/custom_store_driver/api_store_driver.py"
     driver.write_text(driver.read_text().replace("Bearer", "Basic"))
 

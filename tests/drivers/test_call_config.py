@@ -12,7 +12,7 @@ from custom_store_pipeline.config.loading import load_mapping_files
 from custom_store_pipeline.config.mapping import LoadedMapping, Partition, Side
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of
 from custom_store_pipeline.errors import MissingVariableError
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 MAPPING = """
 mappings:
@@ -60,7 +60,7 @@ def test_a_config_holds_the_mapping_and_the_stores_keys_at_its_top(
     assert config["timeout"] == 600
 
 
-def test_a_config_holds_what_was_remembered(mapping: LoadedMapping, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_config_holds_the_state(mapping: LoadedMapping, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "s3cret")
     state = {"page": [1]}
 

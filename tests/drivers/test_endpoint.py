@@ -21,7 +21,7 @@ from custom_store_pipeline.errors import (
     UnusableDataError,
 )
 from custom_store_pipeline.redaction import Redactor
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 DRIVER = """
     import sys
@@ -136,7 +136,7 @@ def test_what_a_driver_raises_comes_out_redacted_with_its_own_traceback(store: D
     assert not error.terminal
 
 
-def test_terminal_errors_are_told_apart(store: DriverVersion) -> None:
+def test_terminal_errors_are_distinguished(store: DriverVersion) -> None:
     with pytest.raises(PullError, match="raised TerminalError: wrong password") as raised:
         pull(store, "terminal")
 
@@ -204,7 +204,7 @@ def test_an_empty_pull_reaches_push_chunks_as_one_empty_chunk(chunked: DriverVer
     assert status.metadata["rows"] == [0]
 
 
-def test_chunks_left_behind_are_a_failure(chunked: DriverVersion) -> None:
+def test_chunks_that_were_not_read_are_a_failure(chunked: DriverVersion) -> None:
     with pytest.raises(PushError, match="returned before it had read all chunks") as raised:
         push(chunked, read_pulled(chunks(), DataFormat()), "impatient")
 
@@ -217,7 +217,7 @@ def unclosable(projects: ProjectsFolder) -> DriverVersion:
     return projects.driver_version("a_store_driver")
 
 
-def test_a_source_that_cannot_close_has_delivered_all_the_same(
+def test_a_source_that_cannot_close_has_delivered_anyway(
     unclosable: DriverVersion, caplog: pytest.LogCaptureFixture
 ) -> None:
     pull(unclosable, "items")
@@ -225,7 +225,7 @@ def test_a_source_that_cannot_close_has_delivered_all_the_same(
     assert "AStoreDriver.close() raised OSError: cannot close (a_store_driver.py:" in caplog.text
 
 
-def test_a_target_that_cannot_close_has_failed_and_is_not_tried_again(unclosable: DriverVersion) -> None:
+def test_a_target_that_cannot_close_has_failed_and_is_not_retried(unclosable: DriverVersion) -> None:
     with pytest.raises(PushError, match=r"AStoreDriver.close\(\) raised OSError: cannot close") as raised:
         push(unclosable, read_pulled([{"id": 1}], DataFormat()))
 
@@ -330,7 +330,7 @@ UNSPEAKABLE = """
 
 
 @pytest.mark.parametrize("entity", ["unspeakable", "generator_exit", "metadata", "long"])
-def test_no_exception_is_odd_enough_to_tell_a_secret(projects: ProjectsFolder, entity: str) -> None:
+def test_no_exception_is_odd_enough_to_show_a_secret(projects: ProjectsFolder, entity: str) -> None:
     projects.driver("odd_driver", UNSPEAKABLE)
 
     with pytest.raises(PullError) as raised:

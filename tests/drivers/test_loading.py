@@ -11,7 +11,7 @@ import pytest
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
 from custom_store_pipeline.errors import DriverChangedError, DriverError, DriverImportError, DriverNotFoundError
 from custom_store_pipeline.redaction import Redactor
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 
 def load(projects: ProjectsFolder, file_name: str, project: str = "shop", redactor: Redactor | None = None) -> type:
@@ -62,7 +62,7 @@ def test_a_driver_that_is_loaded_stays_as_it_is_whatever_becomes_of_its_file(pro
     assert load_driver_class(version, "pull_data", Redactor()) is before
 
 
-def test_definitions_that_are_loaded_anew_get_the_new_driver(projects: ProjectsFolder) -> None:
+def test_definitions_that_are_reloaded_get_the_new_driver(projects: ProjectsFolder) -> None:
     """Also where time and size of the file are the same, by which Python would take the old bytecode."""
     path = projects.driver("a_store_driver", DRIVER.format("old"))
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -120,7 +120,7 @@ def test_the_drivers_own_import_error_is_kept_and_redacted(projects: ProjectsFol
     assert raised.value.__suppress_context__
 
 
-def test_a_driver_that_was_mended_is_imported_again(projects: ProjectsFolder) -> None:
+def test_a_driver_that_was_fixed_is_imported_again(projects: ProjectsFolder) -> None:
     path = projects.driver("a_store_driver", "import no_such_module\n" + DRIVER.format("x"))
     with pytest.raises(DriverImportError):
         load(projects, "a_store_driver")
@@ -130,7 +130,7 @@ def test_a_driver_that_was_mended_is_imported_again(projects: ProjectsFolder) ->
     assert load(projects, "a_store_driver").project == "mended"
 
 
-def test_what_the_source_could_not_tell_is_seen_when_it_is_loaded(projects: ProjectsFolder) -> None:
+def test_what_the_source_does_not_show_is_seen_when_it_is_loaded(projects: ProjectsFolder) -> None:
     projects.driver("a_store_driver", "AStoreDriver = 3")
 
     with pytest.raises(DriverNotFoundError, match="'AStoreDriver' in .*/a_store_driver.py is not a class"):

@@ -10,7 +10,7 @@ import pytest
 from custom_store_pipeline.drivers.driver_files import digest_of, find_driver, read_sources
 from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.errors import DriverNotFoundError, DriverSignatureError
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 RIGHT = {
     "plain": """

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from tests.conftest import ProjectsFolder
-from tests.engines.items import Items
-from tests.engines.services import dask_cluster
-from tests.webserver import wait_until
+from tests.world.held_items import Items
+from tests.world.processes import wait_until
+from tests.world.projects_folder import ProjectsFolder
+from tests.world.services import dask_cluster
 
 COPIES = """
     mappings:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import ProjectsFolder
-from tests.engines.items import Items
+from tests.world.held_items import Items
+from tests.world.projects_folder import ProjectsFolder
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import ProjectsFolder
-from tests.engines.items import Items
-from tests.engines.services import postgres
+from tests.world.held_items import Items
+from tests.world.projects_folder import ProjectsFolder
+from tests.world.services import postgres
 
 # SQLAlchemy 2.1 takes psycopg 3 for a bare `postgresql://`, and dagster-postgres brings psycopg 2.
 STORAGE = """

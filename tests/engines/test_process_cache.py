@@ -6,7 +6,7 @@ import pytest
 
 from custom_store_pipeline.definitions import cached_definitions
 from custom_store_pipeline.engines.process_cache import cached_in_process, clear_caches
-from tests.conftest import ProjectsFolder, mapping
+from tests.world.projects_folder import ProjectsFolder, mapping
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CHECKOUT, ProjectsFolder
-from tests.live.shop import EditedShop
-from tests.webserver import asset_keys, free_port, running, wait_until
+from tests.world.edited_shop import EditedShop
+from tests.world.processes import asset_keys, free_port, running, wait_until
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 pytestmark = pytest.mark.live
 
@@ -101,7 +101,7 @@ def test_a_code_server_that_cannot_reload_says_so(shop: EditedShop, stack: conte
     assert "has no new process: either that ended while it started (its log says why), or" in error.message
 
 
-def test_a_daemon_that_loads_the_definitions_itself_tells_the_webserver(
+def test_a_daemon_that_loads_the_definitions_itself_reloads_the_webserver(
     shop: EditedShop, stack: contextlib.ExitStack
 ) -> None:
     port = free_port()

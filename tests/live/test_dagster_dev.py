@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from dagster._core.scheduler.instigation import TickStatus
 
-from tests.conftest import SOURCE, ProjectsFolder
-from tests.live.shop import DRIVER, EditedShop, message, processes
-from tests.webserver import asset_keys, dagster_dev, wait_until
+from tests.world.edited_shop import DRIVER, EditedShop, message, processes
+from tests.world.processes import asset_keys, dagster_dev, wait_until
+from tests.world.projects_folder import SOURCE, ProjectsFolder
 
 pytestmark = pytest.mark.live
 
@@ -77,7 +77,7 @@ def test_what_changed_is_materialized_and_nothing_else(
     )
 
 
-def test_a_broken_file_takes_nothing_away_and_runs_when_it_is_mended(shop: EditedShop, address: str) -> None:
+def test_a_broken_file_takes_nothing_away_and_runs_when_it_is_fixed(shop: EditedShop, address: str) -> None:
     before = entities(address)
     shop.write("b", 2, more="concurency: 3")
     wait_until(lambda: shop.ticks()[-1].status == TickStatus.FAILURE)
@@ -97,7 +97,7 @@ def test_a_broken_file_takes_nothing_away_and_runs_when_it_is_mended(shop: Edite
     assert shop.runs() == [{"b1", "b2"}]
 
 
-def test_a_location_that_starts_on_a_broken_file_recovers_when_it_is_mended(
+def test_a_location_that_starts_on_a_broken_file_recovers_when_it_is_fixed(
     shop: EditedShop, request: pytest.FixtureRequest
 ) -> None:
     shop.write("b", more="concurency: 3")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ProjectsFolder
-from tests.webserver import ask, dagster_dev, launch, wait_until
+from tests.world.processes import ask, dagster_dev, launch, wait_until
+from tests.world.projects_folder import ProjectsFolder
 
 DRIVER = """
     import clashing

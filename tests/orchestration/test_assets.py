@@ -11,7 +11,7 @@ import time
 import dagster as dg
 import pytest
 
-from tests.conftest import SOURCE, ProjectsFolder, mapping
+from tests.world.projects_folder import SOURCE, ProjectsFolder, mapping
 
 
 def table(projects: ProjectsFolder, name: str) -> list[tuple]:

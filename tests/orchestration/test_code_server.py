@@ -58,7 +58,7 @@ def test_a_reload_whose_answer_is_lost_may_have_worked() -> None:
 
 
 @pytest.mark.parametrize("after", ["old", None])
-def test_a_server_that_does_not_reload_is_given_up(after: str | None) -> None:
+def test_a_server_that_does_not_reload_is_cancelled(after: str | None) -> None:
     server = Server("old", after)
 
     with pytest.raises(ReloadError, match="has no new process: .* use `dagster code-server start`"):

@@ -12,7 +12,7 @@ import pytest
 from custom_store_pipeline.errors import ReloadError
 from custom_store_pipeline.orchestration import config_sensor
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME, TickFailedError
-from tests.conftest import SOURCE, ProjectsFolder, mapping
+from tests.world.projects_folder import SOURCE, ProjectsFolder, mapping
 
 RELOADED = "the definitions are reloaded; what changed runs with the next tick"
 
@@ -72,7 +72,7 @@ def ticks(projects: ProjectsFolder, instance: dg.DagsterInstance, monkeypatch: p
     return ticks
 
 
-def test_the_first_tick_takes_note_and_runs_nothing(ticks: Ticks) -> None:
+def test_the_first_tick_records_the_state_and_runs_nothing(ticks: Ticks) -> None:
     assert ticks.asked_for == []
     assert ticks.said == "recorded the current state of 6 entities; from now on, new and changed entities run"
     assert ticks.cursor
@@ -199,7 +199,7 @@ def test_an_option_that_the_reader_does_not_know_is_an_invalid_change(ticks: Tic
         ticks.tick()
 
 
-def test_a_reload_that_failed_is_tried_again(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reload_that_failed_is_retried(ticks: Ticks, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(server: object, timeout: int) -> None:
         raise ReloadError("no new process")
 
@@ -222,7 +222,7 @@ class TestADaemonThatLoadsTheDefinitionsItself:
         monkeypatch.setenv("CUSTOM_STORE_WEBSERVER_URL", "http://localhost:3000")
         return told
 
-    def test_tells_the_webserver_once_for_a_change(self, ticks: Ticks, told: list[str]) -> None:
+    def test_reloads_the_webserver_once_for_a_change(self, ticks: Ticks, told: list[str]) -> None:
         ticks.tick()
         assert told == []
         ticks.projects.mapping(mapping("[b1]"), name="b")
@@ -237,7 +237,7 @@ class TestADaemonThatLoadsTheDefinitionsItself:
         ticks.tick()
         assert told == ["http://localhost:3000"]
 
-    def test_tells_it_too_if_it_loads_them_before_the_tick(self, ticks: Ticks, told: list[str]) -> None:
+    def test_reloads_it_too_if_it_loads_them_before_the_tick(self, ticks: Ticks, told: list[str]) -> None:
         ticks.projects.mapping(mapping("[b1, b2, b3]"), name="b")
         ticks.load()
 
@@ -246,7 +246,7 @@ class TestADaemonThatLoadsTheDefinitionsItself:
         assert told == ["http://localhost:3000"]
         assert ticks.asked_for == [["b3"]]
 
-    def test_tells_it_again_if_that_failed(
+    def test_reloads_it_again_if_that_failed(
         self, ticks: Ticks, told: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(url: str, context: object) -> None:
@@ -337,7 +337,7 @@ class TestALocationThatStartsOnABrokenFile:
 
         assert broken.asked_for == [["c3"]]
 
-    def test_runs_nothing_when_it_is_mended(self, broken: Ticks) -> None:
+    def test_runs_nothing_when_it_is_fixed(self, broken: Ticks) -> None:
         with pytest.raises(TickFailedError):
             broken.tick()
         broken.projects.mapping(mapping("[b1, b2]"), name="b")
@@ -356,7 +356,7 @@ class TestALocationThatStartsOnABrokenFile:
             broken.tick()
             assert broken.asked_for == [["c1", "c2"]]
 
-    def test_runs_what_changed_while_it_was_mended(self, broken: Ticks) -> None:
+    def test_runs_what_changed_while_it_was_fixed(self, broken: Ticks) -> None:
         broken.projects.mapping(mapping("[b1, b2, b3]"), name="b")
         broken.load()
         broken.tick()

@@ -14,7 +14,7 @@ import sqlalchemy as db
 
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
 from custom_store_pipeline.projects import loading as projects_module
-from tests.conftest import ProjectsFolder, environment_of, mapping
+from tests.world.projects_folder import ProjectsFolder, environment_of, mapping
 
 NOTING_SOURCE = """
     class ItemsStoreDriver:

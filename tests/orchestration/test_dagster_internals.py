@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from custom_store_pipeline.engines.dagster_internals import ReconstructableJob
-from tests.conftest import CHECKOUT
+from tests.world.projects_folder import CHECKOUT
 
 PACKAGE = CHECKOUT / "custom_store_pipeline"
 INTERNALS = [

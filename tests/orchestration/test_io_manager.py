@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from custom_store_pipeline.definitions import build_definitions
-from tests.conftest import ProjectsFolder, mapping
+from tests.world.projects_folder import ProjectsFolder, mapping
 
 
 @dg.asset(
@@ -101,7 +101,7 @@ def test_a_failed_push_keeps_the_drivers_reason_without_its_secrets(
     assert "raised OSError: *** (sqlite_store_driver.py:" in run.summary
 
 
-def test_a_store_that_is_set_up_in_two_ways_must_be_told_apart(shop: ProjectsFolder) -> None:
+def test_a_store_that_is_set_up_in_two_ways_must_be_distinguished(shop: ProjectsFolder) -> None:
     shop.mapping(mapping(include="[others]").replace("target.db", "others.db"), name="others")
 
     run = shop.materialize("from_the_source", assets=[from_the_source])

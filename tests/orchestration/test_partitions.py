@@ -17,8 +17,8 @@ from custom_store_pipeline.config.mapping import Entity, Partition
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of, scheduled_partitions
 from custom_store_pipeline.orchestration.step_outcomes import fail_step
 from custom_store_pipeline.transfer.batch import TransferFailure
-from tests.conftest import ProjectsFolder, mapping
-from tests.webserver import ask, asset_keys, dagster_dev, wait_until
+from tests.world.processes import ask, asset_keys, dagster_dev, wait_until
+from tests.world.projects_folder import ProjectsFolder, mapping
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
 
@@ -175,7 +175,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInsta
     return dg.DagsterInstance.local_temp(str(tmp_path / "instance"), overrides={"telemetry": {"enabled": False}})
 
 
-def test_each_partition_of_a_range_is_pulled_and_remembered_by_itself(
+def test_each_partition_of_a_range_is_pulled_and_stored_by_itself(
     days: ProjectsFolder, instance: dg.DagsterInstance
 ) -> None:
     assert materialize(days, instance, "2024-01-01", "2024-01-03").success

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tests.conftest import ProjectsFolder
 from tests.orchestration.test_step_state import Feed, feed, metadata  # noqa: F401  # feed is a fixture
+from tests.world.projects_folder import ProjectsFolder
 
 DELETIONS = "delete_type: keys"
 

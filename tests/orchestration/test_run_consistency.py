@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from custom_store_pipeline.orchestration.run_consistency import step_versions
-from tests.conftest import ProjectsFolder
-from tests.webserver import running, wait_until
+from tests.world.processes import running, wait_until
+from tests.world.projects_folder import ProjectsFolder
 
 DRIVER = """
     import time

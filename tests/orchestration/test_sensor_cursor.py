@@ -56,7 +56,7 @@ def test_the_cursor_stays_small_at_10_000_entities() -> None:
     assert found.changed({key: version + "x" for key, version in versions.items()}) == list(versions)
 
 
-def test_a_cursor_of_another_version_is_told_apart() -> None:
+def test_a_cursor_of_another_version_is_distinguished() -> None:
     cursor = json.dumps({**json.loads(noted().to_cursor()), "format": 99})
 
     assert SensorCursor.from_cursor(cursor) is None

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline.projects.loading import load_projects
-from tests.conftest import ProjectsFolder, Run
+from tests.world.projects_folder import ProjectsFolder, Run
 
 DRIVER = """
     from pathlib import Path
@@ -91,7 +91,7 @@ def test_a_driver_with_a_fingerprint_makes_its_source_observable_without_more(fi
     assert [sensor.name for sensor in definitions.get_repository_def().sensor_defs] == ["config_changes"]
 
 
-def test_a_source_that_cannot_tell_is_external_as_before(shop: ProjectsFolder) -> None:
+def test_a_source_without_fingerprint_is_external_as_before(shop: ProjectsFolder) -> None:
     graph = shop.definitions().resolve_asset_graph()
 
     assert not graph.get(dg.AssetKey(["shop", "items_store_driver", "items"])).is_observable
@@ -131,7 +131,7 @@ def test_a_fingerprint_holds_no_secret(
     assert observations(instance, "a")[0]["fingerprint"] == "***"
 
 
-def test_a_source_that_hangs_is_given_up(files: ProjectsFolder, instance: dg.DagsterInstance) -> None:
+def test_a_source_that_hangs_is_cancelled(files: ProjectsFolder, instance: dg.DagsterInstance) -> None:
     files.mapping(MAPPING.format(include="[a]", more="on_source_change: true\n          timeout: 0.2"), name="files")
     files.driver("files_store_driver", DRIVER.replace("return Path(config", "import time; time.sleep(20) #"))
 

@@ -43,7 +43,7 @@ def test_nothing_is_recalled_of_what_was_never_materialized(instance: dg.Dagster
     assert loaded.position == 0
 
 
-def test_materializations_that_carry_no_state_are_looked_past(instance: dg.DagsterInstance) -> None:
+def test_materializations_that_carry_no_state_are_skipped(instance: dg.DagsterInstance) -> None:
     position = materialize(instance, number(1))
     for _ in range(120):  # more than a page of them
         materialize(instance, rows=5)
@@ -108,7 +108,7 @@ def test_first_runs_that_overlapped_are_followed_by_a_load_of_everything(instanc
     assert state.watermarks == {}
 
 
-def test_what_is_forgotten_is_not_recalled(instance: dg.DagsterInstance) -> None:
+def test_state_that_was_reset_is_not_loaded(instance: dg.DagsterInstance) -> None:
     before = materialize(instance, number(1))
     reset_state(instance, KEY, None)
 
@@ -120,7 +120,7 @@ def test_what_is_forgotten_is_not_recalled(instance: dg.DagsterInstance) -> None
     assert load_state(instance, KEY, None).state == number(2, begun_after=loaded.position)
 
 
-def test_what_a_run_remembers_that_was_at_work_meanwhile_is_forgotten_too(instance: dg.DagsterInstance) -> None:
+def test_what_a_run_stores_that_overlapped_a_reset_does_not_count(instance: dg.DagsterInstance) -> None:
     begin = materialize(instance, number(1))
     reset_state(instance, KEY, None)
     last = materialize(instance, number(2, begun_after=begin))
@@ -135,7 +135,7 @@ def test_what_a_run_remembers_that_was_at_work_meanwhile_is_forgotten_too(instan
     assert state.watermarks == {"number": 3}
 
 
-def test_one_partition_is_forgotten_or_all(instance: dg.DagsterInstance) -> None:
+def test_one_partition_is_reset_or_all(instance: dg.DagsterInstance) -> None:
     for partition in ("a", "b"):
         materialize(instance, number(1), partition)
 

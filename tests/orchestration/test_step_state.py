@@ -14,8 +14,8 @@ import dagster as dg
 import pytest
 
 from custom_store_pipeline.orchestration import step_state
-from tests.conftest import ProjectsFolder
-from tests.webserver import wait_until
+from tests.world.processes import wait_until
+from tests.world.projects_folder import ProjectsFolder
 
 KEY = dg.AssetKey(["shop", "target", "items"])
 
@@ -132,7 +132,7 @@ def test_first_load_begins_from_nothing_as_long_as_it_is_true(feed: Feed) -> Non
     assert feed.calls()[-1]["offset"]["values"] == {"id": 5}
 
 
-def test_a_failed_run_remembers_nothing(feed: Feed) -> None:
+def test_a_failed_run_stores_no_state(feed: Feed) -> None:
     feed.mapping("load_type: incremental")
     feed.run(1)
     (feed.projects.root / "target.db").rename(feed.projects.root / "away")
@@ -171,7 +171,7 @@ def test_the_idempotency_key_of_a_load_without_memory_is_that_of_its_run(feed: F
     assert first["idempotency_key"] != second["idempotency_key"]
 
 
-def test_a_materialization_shows_what_was_remembered(feed: Feed) -> None:
+def test_a_materialization_shows_the_state(feed: Feed) -> None:
     feed.mapping("load_type: incremental\n                  delete_type: keys")
     feed.run(1, 2, 3)
 
@@ -187,7 +187,7 @@ def test_a_materialization_shows_what_was_remembered(feed: Feed) -> None:
     assert path.stat().st_size == shown["snapshot_bytes"]
 
 
-def test_what_is_remembered_is_lost_without_dagster_home_which_is_said(projects: ProjectsFolder) -> None:
+def test_state_is_lost_without_dagster_home_and_a_warning_says_so(projects: ProjectsFolder) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         feed = Feed(projects, instance)
         feed.mapping("load_type: incremental\n                  delete_type: keys")
@@ -232,7 +232,7 @@ def test_state_that_cannot_be_read_fails_its_entity_only(feed: Feed) -> None:
     assert event.asset_key == dg.AssetKey(["shop", "target", "others"])
 
 
-def test_what_is_remembered_of_another_source_does_not_count(feed: Feed) -> None:
+def test_state_of_another_source_does_not_count(feed: Feed) -> None:
     feed.mapping("load_type: incremental")
     feed.run(9)
     path = feed.projects.path / "shop/mappings/items.yaml"
@@ -314,7 +314,7 @@ def test_an_entity_that_asks_for_no_memory_costs_none(feed: Feed, monkeypatch: p
     assert not (feed.projects.root / "state").exists()
 
 
-def test_a_wiped_entity_starts_anew_although_another_entity_of_its_run_had_failed(feed: Feed) -> None:
+def test_a_wiped_entity_starts_again_although_another_entity_of_its_run_had_failed(feed: Feed) -> None:
     feed.mapping("load_type: full\n                  delete_type: keys\n                  max_delete_fraction: 0.1")
     path = feed.projects.path / "shop/mappings/items.yaml"
     path.write_text(path.read_text().replace("include: [items]", "include: [items, others]"))
@@ -328,7 +328,7 @@ def test_a_wiped_entity_starts_anew_although_another_entity_of_its_run_had_faile
     assert feed.run(1).success
 
 
-def test_a_run_that_meets_a_wipe_remembers_nothing_and_says_so(feed: Feed) -> None:
+def test_a_run_that_meets_a_wipe_stores_no_state_and_warns(feed: Feed) -> None:
     feed.mapping("load_type: incremental")
     feed.run(5)
     target = feed.projects.path / "shop/custom_store_driver/sqlite_store_driver.py"
@@ -398,7 +398,7 @@ def rows_of(feed: Feed) -> set[int]:
 
 
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
-def test_dagsters_temporary_home_is_not_taken_for_one_that_stays(projects: ProjectsFolder, executor: str) -> None:
+def test_dagsters_temporary_home_is_not_a_home_that_stays(projects: ProjectsFolder, executor: str) -> None:
     with dg.DagsterInstance.ephemeral() as unused:
         feed = Feed(projects, unused)
     feed.mapping("load_type: incremental")

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.conftest import ProjectsFolder
-from tests.webserver import asset_keys, dagster_dev, launch, running, terminate, wait_until
+from tests.world.processes import asset_keys, dagster_dev, launch, running, terminate, wait_until
+from tests.world.projects_folder import ProjectsFolder
 
 HANGING = """
     import time

@@ -7,7 +7,7 @@ import textwrap
 import dagster as dg
 import pytest
 
-from tests.conftest import SOURCE, ProjectsFolder, mapping
+from tests.world.projects_folder import SOURCE, ProjectsFolder, mapping
 
 
 def version(projects: ProjectsFolder, entity: str = "items") -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from custom_store_pipeline.projects.files import differences, scan
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 
 def long_ago(projects: ProjectsFolder) -> None:

@@ -48,7 +48,7 @@ def test_longer_secrets_are_masked_first() -> None:
     assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh abcd") == "*** ***"
 
 
-def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
+def test_a_short_secret_is_masked_only_where_it_is_alone() -> None:
     assert Redactor(["dev"]).text("dev of devices, x=dev") == "*** of devices, x=***"
 
 
@@ -80,7 +80,7 @@ def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
     assert Redactor([key]).text(f"bad line: mnopqrstuvwx in {key!r}") == "bad line: *** in '***'"
 
 
-def test_values_are_redacted_wherever_a_text_stands() -> None:
+def test_values_are_redacted_wherever_a_string_is() -> None:
     value = {"a": ["x s3cret", 1, None], "s3cret": {"b": True}, "number": 12345678}
 
     redacted = Redactor(["s3cret", "12345678"]).value(value)
@@ -161,7 +161,7 @@ def test_bytes_are_redacted_too(capfdbinary: pytest.CaptureFixture[bytes]) -> No
     assert capfdbinary.readouterr().out == "ä ***\n".encode()
 
 
-def test_redaction_stays_where_a_thread_was_left_behind() -> None:
+def test_redaction_stays_where_a_thread_is_orphaned() -> None:
     code = """
         from custom_store_pipeline.redaction import Redactor, redacted_output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 SECRET = "Tr0ub4dor-and-3"
 URL_PASSWORD = "c0rrect-h0rse"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.conftest import CHECKOUT, ProjectsFolder
 from tests.reliability.kill_points import arm
-from tests.reliability.ledger import Ledger, finished
 from tests.test_docs import blocks
-from tests.webserver import wait_until
+from tests.world.ledger import Ledger, finished
+from tests.world.processes import wait_until
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 BEFORE_THE_PUSH = "push: before its transaction"
 AFTER_THE_PUSH = "commit: pushed, nothing stored"
@@ -69,7 +69,7 @@ def test_an_empty_pull_does_no_harm(projects: ProjectsFolder) -> None:
     assert _ids(ledger) == [1, 2, 3, 4, 5, 6]
 
 
-def test_without_the_key_rows_would_be_doubled(projects: ProjectsFolder) -> None:
+def test_without_the_key_rows_would_be_duplicated(projects: ProjectsFolder) -> None:
     (driver,) = blocks((CHECKOUT / "docs/reliability.md").read_text(), "python")
     without = "\n".join(line for line in driver.splitlines() if "DELETE FROM" not in line)
 

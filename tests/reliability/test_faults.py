@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ProjectsFolder, require
-from tests.reliability.ledger import KEY, MODES, Ledger, finished
-from tests.webserver import asset_keys, dagster_dev, launch, terminate, wait_until
+from tests.world.ledger import KEY, MODES, Ledger, finished
+from tests.world.processes import asset_keys, dagster_dev, launch, terminate, wait_until
+from tests.world.projects_folder import ProjectsFolder, require
 
 
 @pytest.fixture(params=list(MODES))

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import ProjectsFolder
-from tests.reliability.ledger import MODES, Ledger
+from tests.world.ledger import MODES, Ledger
+from tests.world.projects_folder import ProjectsFolder
 
 STEPS = 8
 # What happens in a run, besides what happens in the source: each once, in random order, among runs that succeed.

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import CHECKOUT, ProjectsFolder
 from tests.reliability.kill_points import POINTS, arm
-from tests.reliability.ledger import MODES, Ledger
+from tests.world.ledger import MODES, Ledger
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 DOC = CHECKOUT / "docs/reliability.md"
 BEGIN, END = "<!-- table of kill points, written by tests/reliability -->\n", "<!-- end of table -->\n"

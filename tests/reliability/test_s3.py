@@ -8,9 +8,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.conftest import ProjectsFolder
 from tests.reliability.kill_points import arm
-from tests.reliability.ledger import MODES, Ledger
+from tests.world.ledger import MODES, Ledger
+from tests.world.projects_folder import ProjectsFolder
 
 
 @pytest.fixture(scope="module")

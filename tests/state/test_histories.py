@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custom_store_pipeline.errors import TooManyDeletesError
-from tests.state.history_world import Run, World, reason, world
+from tests.world.histories import Run, World, reason, world
 
 CHANGES = st.lists(st.tuples(st.sampled_from(["put", "put", "drop"]), st.integers(1, 8)), max_size=5)
 ENDS = st.sampled_from(

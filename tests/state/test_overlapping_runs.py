@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from custom_store_pipeline.state.deletions.snapshot_folder import ORPHAN, PUSH
-from tests.state.history_world import World, world
+from tests.world.histories import World, world
 
 
 @pytest.fixture(params=["full", "incremental"])
@@ -25,7 +25,7 @@ def drop(found: World, *keys: int) -> None:
     found.change(*(("drop", key) for key in keys))
 
 
-def test_an_empty_pull_beside_another_run_forgets_none_of_its_keys(found: World) -> None:
+def test_an_empty_pull_beside_another_run_loses_none_of_its_keys(found: World) -> None:
     put(found, 2)
     one = found.begin()
     one.compare()
@@ -265,7 +265,7 @@ def test_another_source_of_the_same_target_is_compared_with_what_is_there(found:
     assert run.before.watermarks == {}
 
 
-def test_what_was_pushed_without_its_keys_cannot_be_told_which_is_said(found: World) -> None:
+def test_what_was_pushed_without_its_keys_is_not_known_and_a_warning_says_so(found: World) -> None:
     put(found, 1)
     found.materialize()
     found.settings.delete_type = "none"

@@ -79,7 +79,7 @@ def test_a_run_that_has_left_nothing_yet_may_be_about_to_push(folder: SnapshotFo
 
 
 @pytest.mark.parametrize(("process", "outcome"), [(this_process(), "running"), (ELSEWHERE, "running"), (GONE, "ended")])
-def test_a_push_that_was_given_up_may_come_as_long_as_its_process_lives(
+def test_a_push_that_was_cancelled_may_come_as_long_as_its_process_lives(
     folder: SnapshotFolder, process: Process, outcome: Outcome
 ) -> None:
     leave(folder, process)
@@ -90,7 +90,7 @@ def test_a_push_that_was_given_up_may_come_as_long_as_its_process_lives(
     assert (len(failed), len(needless)) == ((0, 0) if outcome == "running" else (1, 2))
 
 
-def test_a_file_that_is_cut_off_tells_of_no_push(folder: SnapshotFolder) -> None:
+def test_a_file_that_is_cut_off_is_not_a_push(folder: SnapshotFolder) -> None:
     leave(folder, GONE)
     (name,) = folder.names(PUSH)
     folder.write(name, (folder.read(name) or b"")[:30])
@@ -120,7 +120,7 @@ def _give_up(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
-def test_the_mark_of_a_push_that_was_given_up_goes_with_its_process(tmp_path: Path, method: str) -> None:
+def test_the_mark_of_a_push_that_was_cancelled_goes_with_its_process(tmp_path: Path, method: str) -> None:
     process = multiprocessing.get_context(method).Process(target=_give_up, args=(tmp_path,))
     process.start()
     process.join(60)

@@ -160,7 +160,7 @@ def test_a_generator_may_fill_in_its_state_as_it_goes(target: Target) -> None:
     assert target.state.driver_state == {"page": 2}
 
 
-def test_state_that_cannot_be_remembered_is_refused_before_the_push(target: Target) -> None:
+def test_state_that_cannot_be_stored_is_refused_before_the_push(target: Target) -> None:
     config = settings(load_type="incremental", write_mode="append")
 
     with pytest.raises(UnusableDataError) as raised:
@@ -182,7 +182,7 @@ def test_a_secret_in_the_state_is_refused_before_the_push(target: Target) -> Non
     assert target.rows == {}
 
 
-def test_an_incremental_load_that_remembers_nothing_says_so(target: Target) -> None:
+def test_an_incremental_load_without_state_warns(target: Target) -> None:
     target.run(rows(1), settings(load_type="incremental", write_mode="append"))
 
     assert target.notes == [
@@ -361,7 +361,7 @@ def test_first_load_compares_with_nothing(target: Target) -> None:
     assert target.deletes is None
 
 
-def test_another_key_starts_anew_and_says_so(target: Target) -> None:
+def test_another_key_starts_again_and_says_so(target: Target) -> None:
     target.run(rows(1, 2, code=["a", "b"]), keys_compared())
 
     target.run(rows(1, code=["a"]), keys_compared(), entity=replace(ENTITY, primary_keys=("code",)))
@@ -373,7 +373,7 @@ def test_another_key_starts_anew_and_says_so(target: Target) -> None:
     ]
 
 
-def test_a_push_that_was_not_remembered_is_compared_with_too(target: Target) -> None:
+def test_a_push_without_stored_state_is_compared_with_too(target: Target) -> None:
     config = keys_compared()
     target.run(rows(1), config)
     with pytest.raises(ConnectionError):
@@ -385,7 +385,7 @@ def test_a_push_that_was_not_remembered_is_compared_with_too(target: Target) -> 
     assert set(target.rows) == {1}
 
 
-def test_a_push_of_a_first_run_that_was_not_remembered_is_compared_with_too(target: Target) -> None:
+def test_a_push_of_a_first_run_without_stored_state_is_compared_with_too(target: Target) -> None:
     config = keys_compared()
     with pytest.raises(ConnectionError):
         target.run(rows(1, 2), config, remember=False)
@@ -395,7 +395,7 @@ def test_a_push_of_a_first_run_that_was_not_remembered_is_compared_with_too(targ
     assert set(target.rows) == {1}
 
 
-def test_snapshots_that_were_forgotten_are_not_compared_with(target: Target) -> None:
+def test_snapshots_that_were_reset_are_not_compared_with(target: Target) -> None:
     config = keys_compared()
     target.run(rows(1, 2), config)
     target.state = EntityState()
@@ -406,7 +406,7 @@ def test_snapshots_that_were_forgotten_are_not_compared_with(target: Target) -> 
     assert target.deletes is None
 
 
-def test_keys_are_kept_in_mind_while_deletions_are_not_looked_for(target: Target) -> None:
+def test_keys_are_still_known_while_delete_type_is_none(target: Target) -> None:
     target.run(rows(1, 2), keys_compared())
     target.run(rows(1, 2), settings(**offset("id")))
 
@@ -425,7 +425,7 @@ def test_keys_of_other_types_than_the_rows_are_an_error_whatever_they_are(target
         target.run(rows(1), INCREMENTAL, pull_keys=rows(date(2024, 1, 1)))
 
 
-def test_the_last_three_snapshots_are_kept(target: Target) -> None:
+def test_the_last_three_snapshots_stay(target: Target) -> None:
     for number in range(6):
         target.run(rows(number, 100), keys_compared())
 
@@ -443,7 +443,7 @@ def test_a_snapshot_that_is_gone_is_an_error_before_the_push(target: Target) -> 
     assert set(target.rows) == {1, 2}
 
 
-def test_without_a_place_for_snapshots_keys_are_checked_all_the_same(target: Target) -> None:
+def test_without_a_place_for_snapshots_keys_are_checked_anyway(target: Target) -> None:
     target.folder = None
     target.run(rows(1, 2), keys_compared())
 
@@ -484,7 +484,7 @@ def test_an_incremental_load_finds_deletions_among_all_keys(target: Target, chun
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_row_that_came_after_its_keys_were_pulled_is_not_forgotten(target: Target, chunked: bool) -> None:
+def test_a_row_that_came_after_its_keys_were_pulled_is_not_lost(target: Target, chunked: bool) -> None:
     target.run([rows(1, 2)] if chunked else rows(1, 2), INCREMENTAL, pull_keys=rows(1))
 
     target.run(rows(), INCREMENTAL, pull_keys=rows(1))

@@ -98,7 +98,7 @@ COLUMNS = [
 
 
 @pytest.mark.parametrize(("column", "greatest"), COLUMNS)
-def test_the_greatest_value_of_a_column_of_any_type_can_be_remembered(column: pd.Series, greatest: object) -> None:
+def test_the_greatest_value_of_a_column_of_any_type_can_be_stored(column: pd.Series, greatest: object) -> None:
     reached = Seen(["at"]).chunks(pd.DataFrame({"at": column}))
 
     assert reached == {"at": greatest}
@@ -181,7 +181,7 @@ def test_a_watermark_may_fall_when_everything_is_loaded_again() -> None:
         ),
     ],
 )
-def test_another_type_than_before_starts_anew_and_says_so(before: object, column: Any, after: Any, note: str) -> None:
+def test_another_type_than_before_starts_again_and_says_so(before: object, column: Any, after: Any, note: str) -> None:
     seen = Seen(["at"], {"at": before})
 
     assert seen.chunks(column) == {"at": after}
@@ -258,7 +258,7 @@ def test_a_type_that_changes_from_chunk_to_chunk_is_an_error(one: list[Any], oth
         (pd.Series([1j]), "complex"),
     ],
 )
-def test_values_that_cannot_be_remembered_are_an_error(column: Any, kind: str) -> None:
+def test_values_that_cannot_be_stored_are_an_error(column: Any, kind: str) -> None:
     with pytest.raises(WatermarkError) as raised:
         Seen(["at"]).chunks(column)
 
@@ -296,7 +296,7 @@ def test_infinity_is_refused(column: pd.Series) -> None:
 
 @pytest.mark.parametrize(("chunks", "reached"), [([[5.0]], 5.0), ([], None)])
 @pytest.mark.parametrize("infinity", [float("inf"), Decimal("Infinity")])
-def test_infinity_that_was_remembered_does_not_stay(infinity: object, chunks: list[Any], reached: object) -> None:
+def test_an_infinite_watermark_does_not_stay(infinity: object, chunks: list[Any], reached: object) -> None:
     seen = Seen(["at"], {"at": infinity})
 
     assert seen.chunks(*chunks) == {"at": reached}
@@ -328,7 +328,7 @@ MISORDERED = [
 
 @pytest.mark.parametrize(("texts", "note"), MISORDERED)
 @pytest.mark.parametrize("dtype", ["str", "string", "object", "category"])
-def test_text_whose_order_is_not_that_of_what_it_says_is_told_once(texts: list[str], note: str, dtype: Any) -> None:
+def test_strings_in_another_order_than_their_values_are_warned_of_once(texts: list[str], note: str, dtype: Any) -> None:
     seen = Seen(["at"])
 
     assert seen.chunks(pd.Series(texts, dtype=dtype), pd.Series(texts[::-1], dtype=dtype)) == {"at": max(texts)}
@@ -337,7 +337,7 @@ def test_text_whose_order_is_not_that_of_what_it_says_is_told_once(texts: list[s
 
 @pytest.mark.parametrize(("texts", "note"), MISORDERED)
 @pytest.mark.parametrize("remembered", [False, True])
-def test_it_is_told_across_chunks_and_runs(texts: list[str], note: str, remembered: bool) -> None:
+def test_it_is_warned_of_across_chunks_and_runs(texts: list[str], note: str, remembered: bool) -> None:
     seen = Seen(["at"], {"at": texts[0]} if remembered else {})
 
     seen.chunks(*([text] for text in texts[remembered:]))
@@ -394,7 +394,7 @@ def test_the_remedies_for_texts_work() -> None:
         (pd.Series([2.0**60]).astype(pd.ArrowDtype(pa.float64())), "1.152921504606847e+18"),
     ],
 )
-def test_floats_that_do_not_hold_each_integer_are_told_once(column: pd.Series, shown: str) -> None:
+def test_floats_that_do_not_hold_each_integer_are_warned_of_once(column: pd.Series, shown: str) -> None:
     seen = Seen(["at"])
 
     seen.chunks(column, column)

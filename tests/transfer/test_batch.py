@@ -93,7 +93,7 @@ def test_past_its_timeout_an_entity_fails_and_its_place_is_free() -> None:
     assert abandoned.wait(5)
 
 
-def test_who_stops_listening_abandons_what_runs() -> None:
+def test_who_stops_listening_cancels_what_runs() -> None:
     abandoned = threading.Event()
 
     def transfer(found: Entity, progress: Progress) -> TransferResult:
@@ -124,7 +124,7 @@ def test_long_work_says_how_far_it_is() -> None:
     assert seen[-1] == "a"
 
 
-def test_notes_from_threads_name_their_entity() -> None:
+def test_warnings_from_threads_name_their_entity() -> None:
     def transfer(found: Entity, progress: Progress) -> TransferResult:
         progress.warn("retried")
         return arrived(found)

@@ -74,7 +74,7 @@ def test_what_arrived_is_counted() -> None:
     assert outcome.push_seconds >= 0
 
 
-def test_a_failed_pull_is_tried_again() -> None:
+def test_a_failed_pull_is_retried() -> None:
     stores = Stores(pulls=[PullError("1"), PullError("2")])
 
     stores.transfer()
@@ -94,7 +94,7 @@ def test_data_in_one_piece_is_pulled_once_and_pushed_again() -> None:
     assert (stores.pulled, stores.pushed) == (1, 3)
 
 
-def test_chunks_are_tried_again_as_a_whole() -> None:
+def test_chunks_are_retried_as_a_whole() -> None:
     stores = Stores(chunks, pushes=[PushError("1"), PushError("2")])
 
     stores.transfer()
@@ -131,7 +131,7 @@ def test_attempts_are_used_up(scripted: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "failure", [PushReportedFailureError("said False"), UnusableDataError("None"), PushError("x", terminal=True)]
 )
-def test_what_cannot_get_better_is_not_tried_again(failure: Exception) -> None:
+def test_what_cannot_get_better_is_not_retried(failure: Exception) -> None:
     stores = Stores(pushes=[failure])
 
     with pytest.raises(type(failure)):
@@ -173,7 +173,7 @@ def test_a_target_that_wraps_the_sources_failure_is_not_blamed() -> None:
         stores.transfer()
 
 
-def test_an_entity_that_was_given_up_is_not_pushed_any_more() -> None:
+def test_an_entity_that_was_cancelled_is_not_pushed_any_more() -> None:
     stores = Stores()
     progress = Progress(warn=stores.notes.append)
 
@@ -188,7 +188,7 @@ def test_an_entity_that_was_given_up_is_not_pushed_any_more() -> None:
     assert stores.pushed == 0
 
 
-def test_an_entity_that_was_given_up_gets_no_further_chunk() -> None:
+def test_an_entity_that_was_cancelled_gets_no_further_chunk() -> None:
     stores = Stores()
     progress = Progress(warn=stores.notes.append)
 
@@ -232,7 +232,7 @@ def test_a_chunk_that_was_pulled_ahead_is_not_handed_over_any_more(swallows: boo
     assert len(got) == 1
 
 
-def test_a_primary_key_that_was_not_pulled_is_noted() -> None:
+def test_a_primary_key_that_was_not_pulled_is_warned_of() -> None:
     stores = Stores(chunks)
     entity = Entity("items", "items", ("id", "idd"), ("p", "s", "items"), ("p", "t", "items"))
 

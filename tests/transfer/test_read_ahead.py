@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from custom_store_pipeline.transfer.read_ahead import push_while_pulling
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 
 def test_the_next_chunk_is_pulled_while_the_last_one_is_pushed() -> None:
@@ -85,7 +85,7 @@ def test_what_the_pull_raises_is_raised_where_the_push_asks() -> None:
     assert push_while_pulling(chunks(), push)[0] == "told"
 
 
-def test_waiting_for_chunks_is_told_apart() -> None:
+def test_waiting_for_chunks_is_distinguished() -> None:
     asked = threading.Event()
 
     def chunks() -> Iterator[int]:

@@ -42,7 +42,7 @@ def test_attempts_are_counted_and_the_last_failure_is_raised() -> None:
     ]
 
 
-def test_a_terminal_failure_is_not_tried_again() -> None:
+def test_a_terminal_failure_is_not_retried() -> None:
     attempts = Attempts(Retries(max_attempts=3), pytest.fail, pytest.fail)
 
     with pytest.raises(PullError):

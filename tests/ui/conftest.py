@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.conftest import CHECKOUT, require
+from tests.world.projects_folder import CHECKOUT, require
 
 CHROMIUM = shutil.which("chromium")
 IMAGES = CHECKOUT / "docs/images"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import CHECKOUT
-from tests.webserver import asset_keys, dagster_dev
+from tests.world.processes import asset_keys, dagster_dev
+from tests.world.projects_folder import CHECKOUT
 
 pytestmark = pytest.mark.ui
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import CHECKOUT, ProjectsFolder, run_cli
-from tests.webserver import asset_keys, dagster_dev
+from tests.world.processes import asset_keys, dagster_dev
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder, run_cli
 
 pytestmark = pytest.mark.ui
 
@@ -102,7 +102,7 @@ ORDERS_MAPPING = """
 """
 
 
-def test_the_page_of_an_incremental_asset_shows_what_is_remembered(
+def test_the_page_of_an_incremental_asset_shows_the_state(
     projects: ProjectsFolder, page: Page, take_picture: Callable[[str], None]
 ) -> None:
     projects.driver("orders_store_driver", ORDERS)

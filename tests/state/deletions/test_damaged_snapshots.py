@@ -77,7 +77,7 @@ def test_a_damaged_snapshot_of_what_was_pushed_is_an_error_with_the_remedy(
 
 
 @DAMAGES
-def test_a_damaged_snapshot_of_a_run_that_never_pushed_is_passed_over(
+def test_a_damaged_snapshot_of_a_run_that_never_pushed_is_skipped(
     target: Target, tmp_path: Path, damage: Damage
 ) -> None:
     target.run(rows(*range(500)), CONFIG)

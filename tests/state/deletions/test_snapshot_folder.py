@@ -302,7 +302,7 @@ def test_passwords_are_never_shown(verb: str, password: str, tmp_path: Path) -> 
     assert "pa55" not in message
 
 
-def test_names_of_snapshots_sort_by_time_and_tell_their_run() -> None:
+def test_names_of_snapshots_sort_by_time_and_name_their_run() -> None:
     first, second = (
         file_name(run, SNAPSHOT, datetime(2024, 1, 1, 0, 0, 0, at, UTC)) for run, at in (("b_1", 9), ("a", 10))
     )

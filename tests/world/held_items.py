@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from tests.conftest import ProjectsFolder
-from tests.webserver import running, wait_until
+from tests.world.processes import running, wait_until
+from tests.world.projects_folder import ProjectsFolder
 
 ENTITIES = [f"e{number}" for number in range(40)]
 
@@ -58,7 +58,7 @@ class Items:
         self.environment = environment
         self.source = projects.root / "source"
         self.target = projects.root / "target"
-        with dg.DagsterInstance.from_config(str(projects.home)) as instance:
+        with projects.instance() as instance:
             instance.get_runs_count()  # processes that make Dagster's SQLite files at the same time hinder each other
         self.source.mkdir()
         self.target.mkdir()
@@ -167,7 +167,7 @@ class Items:
         """Empties the target, and Dagster's storage."""
         for path in self.target.iterdir():
             path.unlink()
-        with dg.DagsterInstance.from_config(str(self.projects.home)) as instance:
+        with self.projects.instance() as instance:
             instance.wipe()
 
     @property
@@ -185,7 +185,7 @@ class Items:
 
     def materialized(self) -> dict[str, int]:
         """The entities that have been materialized, and by which process."""
-        with dg.DagsterInstance.from_config(str(self.projects.home)) as instance:
+        with self.projects.instance() as instance:
             events = {
                 name: instance.get_latest_materialization_event(dg.AssetKey(["shop", "target", name]))
                 for name in ENTITIES

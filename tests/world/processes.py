@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import CHECKOUT, environment_of
+from tests.world.projects_folder import CHECKOUT, environment_of
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ProjectsFolder
+from tests.world.projects_folder import ProjectsFolder
 
 KEY = "shop/target/items"
 

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
-from tests.conftest import ProjectsFolder
-from tests.webserver import wait_until
+from tests.world.processes import wait_until
+from tests.world.projects_folder import ProjectsFolder
 
 DRIVER = """
     class ItemsStoreDriver:
@@ -58,7 +58,7 @@ class EditedShop:
         return self.projects.mapping(text, name=name)
 
     def instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.from_config(str(self.home))
+        return self.projects.instance()
 
     def ticks(self) -> list[InstigatorTick]:
         """The sensor's ticks that have ended, the oldest first."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from distributed import Client
 
-from tests.conftest import CHECKOUT, ProjectsFolder, require
-from tests.webserver import free_port, running, wait_until
+from tests.world.processes import free_port, running, wait_until
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder, require
 
 # What is shipped is what is tested.
 CELERY_CONFIG = CHECKOUT / "deploy/celery.yaml"
