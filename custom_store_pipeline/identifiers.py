@@ -13,7 +13,7 @@ _SHOWN = 100
 def pascal_case(file_name: str) -> str:
     """The class that a driver file must define: ``api_store_driver`` → ``ApiStoreDriver``.
 
-    Source: custom_store_driver.md, "Driver File Naming Convention".
+    Source: docs/custom_store_driver.md, "Driver File Naming Convention".
     """
     return "".join(part[:1].upper() + part[1:] for part in file_name.split("_"))
 

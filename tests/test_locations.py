@@ -88,7 +88,7 @@ def test_a_location_scans_its_own_files_and_at_drivers_that_it_borrows(two: Proj
     before = scan(two.path)
 
     def seen(scope: Scope) -> list[str]:
-        return differences(in_scope(before, two.path, scope), scan(two.path, before, scope))
+        return differences(in_scope(before, two.path, scope), scan(two.path, scope))
 
     two.mapping(mapping("[more]"))
     two.driver("other_store_driver", "", project="unrelated")

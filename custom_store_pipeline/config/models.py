@@ -131,7 +131,7 @@ class Partitions(Section):
 class MappingConfig(Section):
     """One mapping: from which store, to which store, which entities, how.
 
-    Source: custom_store_driver.md, "Example YAML Configuration", and docs/mapping.md, which lists each key.
+    Source: docs/custom_store_driver.md, "Example YAML Configuration", and docs/mapping.md, which lists each key.
     """
 
     mapping_name: Name | None = None

@@ -191,7 +191,7 @@ _KEY_WITHOUT_SPACE = re.compile(r"^(\s*(?:- )?[A-Za-z_][\w-]*:)(?=[^\s:])")
 
 
 def _with_the_space_after_a_key(text: str, error: yaml.YAMLError) -> str | None:
-    """``url:value`` between other keys is not YAML, but custom_store_driver.md writes ``<key>:<value>`` so.
+    """``url:value`` between other keys is not YAML, but docs/custom_store_driver.md writes ``<key>:<value>`` so.
 
     Looked at only where the parser gave up on exactly such a line, so no valid file is ever read differently.
     """

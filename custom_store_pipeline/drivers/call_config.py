@@ -59,7 +59,7 @@ def driver_config(mapping: LoadedMapping, side: Side, entity: Entity, run: RunVa
             for path, name in resolution.missing
         )
     if not store.get("args"):
-        # custom_store_driver.md shows the arguments beside an empty `args:`, and drivers look for them in it.
+        # docs/custom_store_driver.md shows the arguments beside an empty `args:`, and drivers look for them in it.
         store["args"] = {key: copy.deepcopy(store[key]) for key in mapping.store(side).model_extra or {}}
     document = copy.deepcopy(mapping.document)
     document[side]["store"] = copy.deepcopy(store)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PullDriver(Protocol):
-    """A driver that entities can be read through. Source: custom_store_driver.md, "Function Requirements"."""
+    """A driver that entities can be read through. Source: docs/custom_store_driver.md, "Function Requirements"."""
 
     @abstractmethod
     def pull_data(self, mapping_config: dict[str, Any], entity: str) -> Any:

@@ -27,7 +27,7 @@ _NOT_SUCCESS = frozenset({"false", "no", "0", ""})
 def read_status(returned: Any) -> PushStatus:
     """Turns what ``push_data`` returned into metadata.
 
-    Source: custom_store_driver.md, "Notes": a status or result, even if it is just a success flag.
+    Source: docs/custom_store_driver.md, "Notes": a status or result, even if it is just a success flag.
 
     Raises:
         PushReportedFailureError: ``False``; ``"failed"``, ``"failure"`` or ``"error"``; a dict with ``success: False``

@@ -16,7 +16,7 @@ def read(path: Path, text: str | bytes):
 
 
 def test_a_key_without_its_space_between_other_keys_is_understood(tmp_path: Path) -> None:
-    # as custom_store_driver.md writes it
+    # as docs/custom_store_driver.md writes it
     file = read(
         tmp_path / "x.yaml", "store:\n  args:\n  url:http://localhost\n  size:3\ndata_format :\n  type : json\n"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-import dagster as dg
 import pytest
 
 from tests.world.held_items import Items
@@ -60,7 +59,7 @@ def test_what_reads_from_a_failed_step_is_not_run(items: Items) -> None:
 
 def test_a_pool_holds_on_all_workers(items: Items) -> None:
     items.edit("entities_per_step: 5", "entities_per_step: 5\n      pool: narrow")
-    with dg.DagsterInstance.from_config(str(items.projects.home)) as instance:
+    with items.projects.instance() as instance:
         instance.event_log_storage.set_concurrency_slots("narrow", 1)
 
     with items.held("e0"), items.held("e5"), items.begun("e0", "e5") as run:

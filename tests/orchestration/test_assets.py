@@ -151,7 +151,7 @@ def test_one_failing_entity_stops_no_other(projects: ProjectsFolder) -> None:
     # ten minutes is left behind.
     assert seconds < 60
 
-    with dg.DagsterInstance.from_config(str(projects.home)) as instance:
+    with projects.instance() as instance:
         for name in "abcd":
             assert instance.get_latest_materialization_event(dg.AssetKey(["shop", "target", name]))
         for name in expected:

@@ -321,7 +321,7 @@ def test_a_backfill_of_the_ui_loads_its_partitions(days: ProjectsFolder) -> None
         params = {"partitionNames": keys, "assetSelection": [{"path": ["shop", "target", "sales"]}]}
         assert ask(address, BACKFILL, params=params)["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess"
 
-        with dg.DagsterInstance.from_config(str(days.home)) as instance:
+        with days.instance() as instance:
             wait_until(lambda: set(states(instance)) == set(keys), seconds=240)
 
 
@@ -343,5 +343,5 @@ def test_a_project_with_and_without_partitions_is_selected(
     done = shop.dagster("asset", "materialize", "-m", "custom_store_pipeline.definitions", "--select", *arguments)
 
     assert done.returncode == 0, done.stderr
-    with dg.DagsterInstance.from_config(str(shop.home)) as instance:
+    with shop.instance() as instance:
         assert {key.path[-1] for key in instance.get_asset_keys()} == materialized
