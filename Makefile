@@ -31,7 +31,7 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: .venv/.installed-dev ## all tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 test-random: .venv/.installed-dev ## property tests and 300 histories with examples that nobody has seen yet
 	HYPOTHESIS_PROFILE=random HISTORIES=300 FIRST_SEED=$${RANDOM}0 $(BIN)/python -m pytest --numprocesses auto \
