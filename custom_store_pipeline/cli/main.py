@@ -12,7 +12,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from custom_store_pipeline.config.mapping import Entity, LoadedMapping
+from custom_store_pipeline.config.entity import Entity
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
 from custom_store_pipeline.projects.loading import Projects, check_format_options, load_projects
 from custom_store_pipeline.settings import projects_folder, with_env_file

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import AssetPath, Entity
+from custom_store_pipeline.config.entity import AssetPath, Entity
 from custom_store_pipeline.errors import StateError
 from custom_store_pipeline.orchestration.state_store import load_state
 from custom_store_pipeline.orchestration.step_state import parts_of, reset_entity, snapshot_folder

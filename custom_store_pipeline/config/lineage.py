@@ -5,7 +5,8 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Iterable, Iterator
 
-from custom_store_pipeline.config.mapping import SIDES, AssetPath, Entity, LoadedMapping
+from custom_store_pipeline.config.entity import SIDES, AssetPath, Entity
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.config.yaml_file import KeyPath
 from custom_store_pipeline.errors import Problem
 

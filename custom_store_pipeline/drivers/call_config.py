@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from custom_store_pipeline.config.entity import SIDES, Entity, Side
 from custom_store_pipeline.config.environment_variables import Resolution, resolve
-from custom_store_pipeline.config.mapping import SIDES, Entity, LoadedMapping, Side
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import MissingVariableError
 from custom_store_pipeline.redaction import Redactor, passwords_in_urls
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from custom_store_pipeline.config.entity import AssetPath, Entity, Side
 from custom_store_pipeline.config.loading import LoadedFile
-from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping, Side
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import Problem
 from custom_store_pipeline.identifiers import dagster_identifier, kind_of
 from custom_store_pipeline.orchestration.external_assets import build_sources, source_sensors

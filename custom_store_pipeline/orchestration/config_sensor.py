@@ -11,8 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from custom_store_pipeline.config.entity import AssetPath, Entity
 from custom_store_pipeline.config.loading import shown_path
-from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, ReloadError
 from custom_store_pipeline.orchestration.code_server import code_server, reload_server, reload_webserver
 from custom_store_pipeline.orchestration.partitions import partitions_of, scheduled_partitions

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence, Set
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import Entity, LoadedMapping
+from custom_store_pipeline.config.entity import Entity
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.drivers.static_check import check_driver, defines
 from custom_store_pipeline.errors import DriverError
 from custom_store_pipeline.identifiers import dagster_identifier, kind_of

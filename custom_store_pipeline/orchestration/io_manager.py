@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import SIDES, Entity, LoadedMapping, Side
+from custom_store_pipeline.config.entity import SIDES, Entity, Side
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.config.models import NO_RETRIES
 from custom_store_pipeline.data.pulled import DataFormat
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of
@@ -19,8 +20,8 @@ from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.materialization_metadata import metadata_of
 from custom_store_pipeline.projects.loading import Projects
 from custom_store_pipeline.redaction import Redactor, redacted_output
-from custom_store_pipeline.transfer.entity import transfer_entity
 from custom_store_pipeline.transfer.progress import Progress
+from custom_store_pipeline.transfer.pull_and_push import transfer_entity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.redaction import Redactor
-from custom_store_pipeline.transfer.entity import TransferResult
+from custom_store_pipeline.transfer.pull_and_push import TransferResult
 
 OURS = "custom_store/"
 

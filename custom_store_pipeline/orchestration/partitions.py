@@ -7,7 +7,8 @@ from datetime import datetime
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import LoadedMapping, Partition
+from custom_store_pipeline.config.entity import Partition
+from custom_store_pipeline.config.mapping import LoadedMapping
 
 # On assets with partitions: Dagster has no selection of those, and refuses to run them together with others unless a
 # partition is named.

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from custom_store_pipeline.config.mapping import AssetPath, Entity
+from custom_store_pipeline.config.entity import AssetPath, Entity
 from custom_store_pipeline.errors import CursorError
 
 # Increase it whenever code versions or this file change: then sensors record the current state again, instead of

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import Entity, LoadedMapping
+from custom_store_pipeline.config.entity import Entity
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.drivers.call_config import RunValues, redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.dagster_internals import AssetExecutionType

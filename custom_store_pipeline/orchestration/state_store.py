@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import AssetPath
+from custom_store_pipeline.config.entity import AssetPath
 from custom_store_pipeline.state.pushes import PushRecord
 from custom_store_pipeline.state.run_context import Outcome
 from custom_store_pipeline.state.starting_point import LoadedState, StoredState, starting_point

@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping
+from custom_store_pipeline.config.entity import AssetPath, Entity
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.call_config import redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
@@ -22,8 +23,8 @@ from custom_store_pipeline.orchestration.step_outcomes import fail_step, results
 from custom_store_pipeline.orchestration.step_state import StepState
 from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.transfer.batch import TransferFailure
-from custom_store_pipeline.transfer.entity import TransferResult, transfer_entity
 from custom_store_pipeline.transfer.progress import Progress
+from custom_store_pipeline.transfer.pull_and_push import TransferResult, transfer_entity
 
 # Many partitions in one run: each of them still has a driver call, a state and a materialization of its own, and none
 # pays for the start of a process.

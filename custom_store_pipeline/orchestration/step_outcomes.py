@@ -8,7 +8,8 @@ from typing import NoReturn, TypeVar
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import AssetPath, Entity, LoadedMapping, Partition
+from custom_store_pipeline.config.entity import AssetPath, Entity, Partition
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import EntitiesFailedError
 from custom_store_pipeline.redaction import Redactor, redacted_output
 from custom_store_pipeline.transfer.batch import LogMessage, TransferFailure, transfer_batch

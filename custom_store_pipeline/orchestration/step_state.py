@@ -10,7 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from custom_store_pipeline.config.mapping import Entity, LoadedMapping, Partition
+from custom_store_pipeline.config.entity import Entity, Partition
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues
 from custom_store_pipeline.errors import StateStorageError

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from custom_store_pipeline.config.mapping import SIDES, AssetPath, LoadedMapping
+from custom_store_pipeline.config.entity import SIDES, AssetPath
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.projects.loading import Projects
 
 # Keys of a mapping that say when and how its entities run, or what they are called in the UI: changing them changes

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from custom_store_pipeline.config.entity import SIDES, AssetPath, Side
 from custom_store_pipeline.config.lineage import check_together
 from custom_store_pipeline.config.loading import LoadedFile, load_mapping_files
-from custom_store_pipeline.config.mapping import SIDES, AssetPath, LoadedMapping, Side
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.formats import missing_extra, unknown_options
 from custom_store_pipeline.drivers.driver_files import DriverSource, digest_of, find_driver, read_sources
 from custom_store_pipeline.drivers.loading import DriverVersion

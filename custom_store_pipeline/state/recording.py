@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.frames import join_chunks
 from custom_store_pipeline.data.stream import DataStream, PulledData

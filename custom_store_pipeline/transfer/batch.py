@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.drivers.tracebacks import reason_of, traceback_of
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, DriverImportError
 from custom_store_pipeline.transfer.progress import Progress

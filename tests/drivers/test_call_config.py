@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from custom_store_pipeline.config.entity import Partition, Side
 from custom_store_pipeline.config.loading import load_mapping_files
-from custom_store_pipeline.config.mapping import LoadedMapping, Partition, Side
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of
 from custom_store_pipeline.errors import MissingVariableError
 from tests.world.projects_folder import ProjectsFolder

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from custom_store_pipeline.config.entity import Entity, Partition
 from custom_store_pipeline.config.loading import load_mapping_files
-from custom_store_pipeline.config.mapping import Entity, Partition
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of, scheduled_partitions
 from custom_store_pipeline.orchestration.step_outcomes import fail_step
 from custom_store_pipeline.transfer.batch import TransferFailure

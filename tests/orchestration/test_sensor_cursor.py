@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from custom_store_pipeline.config.mapping import AssetPath, Entity
+from custom_store_pipeline.config.entity import AssetPath, Entity
 from custom_store_pipeline.errors import CursorError
 from custom_store_pipeline.orchestration.sensor_cursor import SensorCursor, in_runs
 

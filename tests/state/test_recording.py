@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.pulled import DataFormat, Pulled, read_pulled
 from custom_store_pipeline.data.stream import PulledData

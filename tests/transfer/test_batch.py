@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.errors import PullError
 from custom_store_pipeline.transfer.batch import LogMessage, TransferFailure, transfer_batch
-from custom_store_pipeline.transfer.entity import TransferResult
 from custom_store_pipeline.transfer.progress import Progress
+from custom_store_pipeline.transfer.pull_and_push import TransferResult
 
 
 def entity(name: str) -> Entity:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.data.stream import PulledData

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.data.formats.kinds import check_kinds
+from custom_store_pipeline.data.formats.csv_column_kinds import check_kinds
 from custom_store_pipeline.data.formats.raw import Raw
 from custom_store_pipeline.data.frames import index_as_columns
 from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError, near

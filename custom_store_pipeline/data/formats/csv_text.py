@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from custom_store_pipeline.data.formats.column_types import TEXT, from_text, only_text
-from custom_store_pipeline.data.formats.kinds import check_kinds
+from custom_store_pipeline.data.formats.csv_column_kinds import check_kinds
 from custom_store_pipeline.data.formats.raw import Raw, compression_of, source
 from custom_store_pipeline.data.frames import index_as_columns
 from custom_store_pipeline.errors import UnusableDataError

@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import PullError, PushError, PushReportedFailureError, UnusableDataError
-from custom_store_pipeline.transfer.entity import transfer_entity
 from custom_store_pipeline.transfer.progress import EntityCancelledError, Progress
+from custom_store_pipeline.transfer.pull_and_push import transfer_entity
 
 ITEMS = Entity("items", "items", (), ("p", "s", "items"), ("p", "t", "items"))
 THREE = Retries(max_attempts=3, delay=0)

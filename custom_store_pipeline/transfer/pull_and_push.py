@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.config.mapping import Entity
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.push_status import PushStatus
