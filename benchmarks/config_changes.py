@@ -23,7 +23,7 @@ from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from custom_store_pipeline.definitions import build_definitions
 from custom_store_pipeline.orchestration.config_sensor import SENSOR_NAME
-from custom_store_pipeline.projects.files import look
+from custom_store_pipeline.projects.files import scan
 from custom_store_pipeline.projects.loading import load_projects
 
 CHECKOUT = Path(__file__).parent.parent
@@ -78,7 +78,7 @@ def measure_ticks(projects: Path) -> None:
     print(f"last tick: {data.skip_message}; cursor: {len(cursor or ''):,} characters")
     print(f"a tick that finds nothing, CPU: {statistics.median(seconds[1:]):.3f} s (at most {max(seconds[1:]):.3f} s)")
     begun = time.process_time()
-    look(projects)
+    scan(projects)
     read = time.process_time()
     load_projects(projects)
     print(f"all files read, CPU: {read - begun:.3f} s; checked: {time.process_time() - read:.3f} s")

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.measuring import spread
-from custom_store_pipeline.state import comparison
+from custom_store_pipeline.state.deletions import earlier_snapshots, key_comparison
 from custom_store_pipeline.state.deletions.key_files import KeyWriter
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
 from custom_store_pipeline.state.deletions.spool import Spool
@@ -54,10 +54,10 @@ CLOCKS: Sequence[tuple[Any, str, str]] = (
     (SnapshotFolder, "put", "snapshot: put into its folder"),
     (SnapshotFolder, "names", "snapshot: old one found and opened"),
     (SnapshotFolder, "fetch", "snapshot: old one found and opened"),
-    (comparison, "read_keys", "snapshot: old one found and opened"),
-    (comparison, "check_unique", "comparison: each key once"),
-    (comparison, "missing_keys", "comparison: deletions"),
-    (comparison.KeyComparison, "compare", "comparison: database opened and closed, and the rest"),
+    (earlier_snapshots, "read_keys", "snapshot: old one found and opened"),
+    (key_comparison, "check_unique", "comparison: each key once"),
+    (key_comparison, "missing_keys", "comparison: deletions"),
+    (key_comparison.KeyComparison, "compare", "comparison: database opened and closed, and the rest"),
     (Spool, "add", "spool: written"),
     (Spool, "chunks", "spool: read"),
 )
