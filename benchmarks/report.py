@@ -28,7 +28,7 @@ Written by `make bench` on {date}, as it is: nothing in it is edited. It took {m
 - All of them import the same source and the same sink ([`benchmarks/projects`](../benchmarks/projects)). The sink makes
   a digest of what it is given; a contender whose digest differs ends the benchmark.
 - Each run has a Dagster instance of its own, in SQLite on disk as Dagster makes it. Telemetry is off, bytecode cached.
-- What the changes brought that made it so, and what was tried in vain, is in [performance.md](performance.md).
+- What each change brought, and what did not help, is in [performance.md](performance.md).
 
 ## Goals"""
 

@@ -4,7 +4,7 @@
 
 Two mappings with the drivers of projects/flights, which differ in `delete_type: keys` only, are materialized in turn,
 in one process, with a Dagster instance on disk. The rounds begin when each has run twice, so that there is a snapshot
-to compare with. The key is time_hour, carrier, flight. The added seconds are told apart by clocks around the package's
+to compare with. The key is time_hour, carrier, flight. The added seconds are measured by clocks around the package's
 functions; what they do not explain is the overlap of reading and writing that is lost: deletions must be known before
 the push begins.
 """

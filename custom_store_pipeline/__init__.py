@@ -1,6 +1,6 @@
 """Custom store drivers as Dagster assets: a YAML mapping and one small class make each entity an asset.
 
-What drivers import stands here; ``custom_store_pipeline.definitions`` is what Dagster loads.
+Drivers import from here. Dagster loads ``custom_store_pipeline.definitions``.
 """
 
 from custom_store_pipeline.data.pulled import Pulled

@@ -39,7 +39,7 @@ def load_mapping_files(projects_dir: Path, project: str | None = None) -> list[L
 
 
 def shown_path(path: Path) -> str:
-    """The path as messages show it: relative to the working folder if it lies there."""
+    """The path as messages show it: relative to the working folder if it is there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

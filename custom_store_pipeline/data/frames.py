@@ -56,7 +56,7 @@ def arrow_to_pandas(table: Any) -> pd.DataFrame:
 
 
 def _unconvertible(table: Any) -> str:
-    """Which column of an Arrow table pandas cannot hold, for which of its values, and what to do."""
+    """Which column of an Arrow table pandas cannot hold, with an example and the remedy."""
     for field, column in zip(table.schema, table.columns, strict=True):
         if _is_convertible(column):
             continue
@@ -102,7 +102,7 @@ def index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Named levels of the index as columns: an index is data too, and stores have no such thing.
 
     Levels of integers without a name are numbers of rows, as pandas itself leaves them behind wherever rows are taken
-    out, sorted or put together; they stay in the index, which nobody reads.
+    out, sorted or put together; they stay in the index, which is ignored.
 
     Raises:
         UnusableDataError: another level would be lost, because it has no name or that of something else; or two columns
@@ -150,7 +150,7 @@ def has_row_numbers(frame: pd.DataFrame) -> bool:
 
 
 def check_names(names: Iterable[Any]) -> None:
-    """Refuses columns that a store could not tell apart, such as ``1`` and ``"1"``; the same name twice is left alone.
+    """Refuses columns that a store could not distinguish, such as ``1`` and ``"1"``; the same name twice is left alone.
 
     Raises:
         UnusableDataError: names both.
@@ -189,7 +189,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _exactly(values: list[Any], floats: pd.Series) -> Any:
-    """Values, of which some are integers, in a type that holds them all; None if the floats of pandas do."""
+    """Values with integers among them, in a type that holds them all; None if the floats of pandas do."""
     import pandas as pd
 
     from custom_store_pipeline.data.common_types import LARGEST_EXACT, integer_type

@@ -45,7 +45,7 @@ class DriverSource:
 
 
 def find_driver(projects_dir: Path, project: str, file_name: str) -> DriverSource:
-    """The driver's file, which lies in the projects folder for sure.
+    """The driver's file, which is in the projects folder for sure.
 
     Args:
         projects_dir: the projects folder.
@@ -90,7 +90,7 @@ def read_sources(driver: DriverSource) -> dict[Path, bytes]:
 
 
 def digest_of(sources: Mapping[Path, bytes]) -> str:
-    """A hash of a driver's sources, wherever they lie."""
+    """A hash of a driver's sources, in whichever folder they are."""
     digest = hashlib.sha256()
     for path, content in sorted(sources.items()):
         digest.update(path.name.encode() + b"\0" + content + b"\0")

@@ -16,7 +16,7 @@ def reason_of(error: BaseException, redact: Callable[[str], str]) -> str:
 
     Args:
         error: what the driver raised.
-        redact: takes secrets out of a text; done before the text is cut, because half a secret is not recognised.
+        redact: masks secrets in a text; done before the text is cut, because half a secret is not recognized.
     """
     try:
         text = redact(str(error))
@@ -48,7 +48,7 @@ def _is_ours(trace: TracebackType) -> bool:
 
 
 def _driver_frame(trace: TracebackType | None) -> str:
-    """The deepest line of the driver itself; what it called (pandas, httpx) lies deeper."""
+    """The deepest line of the driver itself; what it called (pandas, httpx) is deeper."""
     place = ""
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)

@@ -108,7 +108,7 @@ def _redacting(make_record: Callable[..., logging.LogRecord]) -> Callable[..., l
             return record
         try:
             record.msg, record.args = redactor.text(record.getMessage()), ()
-        except Exception:  # a malformed logging call; logging prints a notice and goes on, and so do we
+        except Exception:  # a malformed logging call; logging itself prints a notice and continues
             record.msg, record.args = redactor.text(f"{record.msg} {record.args}"), ()
         if record.exc_info and record.exc_info[0]:
             record.exc_text = redactor.text("".join(traceback.format_exception(*record.exc_info)).rstrip())

@@ -10,23 +10,23 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# The password ends at the last @ before the host: people forget to quote an @ in it.
-# The lengths are bounded, because a search without bounds takes hours for a text of a megabyte without any URL.
+# The password ends at the last @ before the host: people forget to quote an @ in it. The lengths are bounded: without
+# bounds, the search of a megabyte without any URL takes hours.
 URL_PASSWORD = re.compile(
     r"(?P<before>\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@'\"]{0,200}:)(?P<password>[^\s/'\"?#]{1,1000})(?=@)"
 )
-# In a value that is a URL as a whole, a / in the password can be told from the path, unless it looks like a port.
+# In a value that is a whole URL, a / in the password differs from the path, unless it looks like a port.
 _USER_INFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<user>[^/:@]*)(?::(?!\d{1,5}/)(?P<password>.+))?@[^@]*")
 # Page sizes, ports and the like come from the environment too; masking them would take the numbers out of metadata.
 _NUMBER = re.compile(r"[+-]?\d*\.?\d*")
 _MOST_HARMLESS_DIGITS = 5
 _LONG_ENOUGH = 8
 _NAME_OF_A_SECRET = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth|private", re.IGNORECASE)
-# These stand in credentials too, and messages without them would not say what could not be reached. A longer word in
-# the path may be a token, as in a webhook.
+# Credentials contain public hosts, too. Messages without them would not say what could not be reached. A longer word
+# in the path may be a token, as in a webhook.
 _PUBLIC_HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,12}")
 _PUBLIC_URL = re.compile(rf"https?://{_PUBLIC_HOST.pattern}(?:/[a-z0-9._-]{{0,12}}){{0,8}}")
-# A line of a document in a document in base64 is the fourth; more levels are no credentials any more.
+# A line of a document in a document in base64 is the fourth level; credentials have no more levels.
 _DEEPEST = 8
 _PAIR_KEY = r"(?:^|[;&\s,])\s*(?P<key>[A-Za-z][\w.-]{0,50}(?: \w{1,20}){0,3})\s*=\s*"
 _QUOTED = r"\{(?:[^}]|\}\})*\}|\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'"
@@ -69,7 +69,7 @@ def passwords_in_urls(value: Any) -> set[str]:
 
 
 def _inside(secret: str) -> Iterator[str]:
-    """What is shorter than the secret and secret by itself; the search goes on in what this yields."""
+    """What is shorter than the secret and secret by itself; what this yields is searched, too."""
     yield from passwords_in_urls(secret)
     if "\n" in secret:
         yield from (line.strip() for line in secret.splitlines() if len(line) >= _LONG_ENOUGH)
@@ -83,12 +83,12 @@ def _inside(secret: str) -> Iterator[str]:
 
 
 def _in_url(url: str) -> Iterator[str]:
-    # malformed URLs have no query that could be told apart
+    # a malformed URL has no recognizable query
     with contextlib.suppress(ValueError):
         for _, value in urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query):
             yield from _if_long(value)
     if (info := _USER_INFO.fullmatch(url.strip())) and info["user"]:
-        # as in the header of HTTP's basic authentication, or a token that stands in the place of the user
+        # as in the header of HTTP's basic authentication, or a token in the place of the user
         yield f"{info['user']}:{info['password']}" if info["password"] else info["user"]
 
 
@@ -143,7 +143,7 @@ def _if_long(value: str) -> Iterator[str]:
 
 
 def _if_secret(name: str, value: str) -> Iterator[str]:
-    """A value with a name. Without a name that says so, it is taken for a secret if it is long and no public place."""
+    """A value with a name. If the name does not say so, the value is a secret if it is long and not a public host."""
     if not value.strip("=") or _PUBLIC_URL.fullmatch(value):  # = is the padding of base64
         return
     if _NAME_OF_A_SECRET.search(name):

@@ -49,7 +49,7 @@ class Redactor:
         return value
 
     def _is_secret(self, number: float) -> bool:
-        """Whether it is a secret of digits, turned into a number by the driver."""
+        """Whether it is a secret of digits that the driver turned into a number."""
         return number in self._numbers or self.text(str(number)) == MASK
 
     def _secrets_in(self, text: str) -> Iterator[Span]:

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 
-# A value of a few characters would blot out half of every message; it is masked only where it stands alone.
+# Masking a value of a few characters would remove half of every message; it is masked only as a word of its own.
 _SHORT = 4
-# Anchors that are shorter stand in every line, and to note them costs more than to search for what they stand for.
+# Shorter anchors occur in every line: to handle them costs more than to search for the spelling itself.
 _SHORTEST_ANCHOR = 3
-# A search for longer ones is prepared in a time that is quadratic in their length.
+# To prepare a search for longer ones takes a time that is quadratic in their length.
 _LONGEST_ANCHOR = 32
-# A longer secret is searched for in pieces: one regular expression for 100 kB of it would take minutes to compile.
+# A longer secret is masked piece by piece: to compile a regular expression of 100 kB would take minutes.
 _LONGEST_PIECE = 256
 _RUN = re.compile(r"[A-Za-z0-9]+")
 _BASE64_CHARACTER = "[A-Za-z0-9+/_-]?"
 _PADDING = "(?:=|%3[Dd]){0,2}"
 _URL_SAFE = {"+": "-", "/": "_"}
 
-# Bounded, so that a text of a million backslashes is no trap: so many are what five levels of quotes make of one.
+# Bounded, so that a million backslashes do not stop the search. Five levels of quotes make 31 of one.
 _BACKSLASHES = r"\\{1,31}+"
 _ANY_BACKSLASHES = r"\\{0,31}+"
 _PERCENT = "%(?:25){0,4}"
@@ -50,10 +50,10 @@ class Spelling:
     """One way to spell a secret.
 
     Attributes:
-        text: what is spelled, of which any character may be escaped.
-        before: a regular expression for what stands before it.
-        after: one for what stands after it.
-        url_safe: whether ``-`` and ``_`` may stand for ``+`` and ``/``.
+        text: what is spelled; any of its characters may be escaped.
+        before: a regular expression for what comes before it.
+        after: one for what comes after it.
+        url_safe: whether ``-`` and ``_`` may replace ``+`` and ``/``.
     """
 
     text: str
@@ -63,9 +63,9 @@ class Spelling:
 
     @property
     def anchors(self) -> tuple[str, ...]:
-        """Texts of which one stands in every text that the pattern matches; empty if there is none that is rare.
+        """Strings; each match of the pattern contains one of them. Empty if there is no rare one.
 
-        Letters and digits are escaped by hardly anything; where they are, ``unescaped`` is what gets searched.
+        Hardly anything escapes letters and digits. Where they are escaped, the result of ``unescaped`` is searched.
         """
         run = max(_RUN.findall(self.text), key=len, default="")[:_LONGEST_ANCHOR]
         if len(run) < _SHORTEST_ANCHOR:
@@ -79,7 +79,7 @@ class Spelling:
 
 
 def spellings_of(part: str) -> Iterator[Spelling]:
-    """The ways to spell a text that is secret; a long one in pieces, each of which is masked alone, too."""
+    """The ways to spell a secret; a long one in pieces, which are masked one by one."""
     pieces = -(-len(part) // _LONGEST_PIECE)
     length = -(-len(part) // pieces)
     for start in range(0, len(part), length):
@@ -95,7 +95,7 @@ def _spellings_of_piece(part: str) -> Iterator[Spelling]:
     yield Spelling(part)
     yield Spelling(data.hex(), "(?i:", ")")
     for offset in range(3):
-        # Only characters that hold nothing of what stands beside the secret can be known.
+        # Only characters that do not depend on the text beside the secret are known.
         encoded = base64.b64encode(b"\0" * offset + data).decode()
         first, end = (offset * 4 + 2) // 3, (offset + len(data)) * 4 // 3
         before = _BASE64_CHARACTER if offset else ""
@@ -105,7 +105,7 @@ def _spellings_of_piece(part: str) -> Iterator[Spelling]:
 
 @dataclass(frozen=True)
 class Unescaped:
-    """A text of which the escaped letters and digits are written out, and where each piece of it stood."""
+    """A text with its escaped letters and digits written out, and where each piece of it was."""
 
     text: str
     _starts: list[int]
@@ -118,7 +118,7 @@ class Unescaped:
 
 
 def unescaped(text: str) -> Unescaped | None:
-    """The text with letters and digits written out that are escaped in it, or None if there are none."""
+    """The text with its escaped letters and digits written out, or None if it has none."""
     if not ("\\" in text or "%" in text or ("&" in text and "#" in text)):
         return None  # the search takes ten times as long
     pieces: list[str] = []
@@ -157,13 +157,13 @@ def _run_of(character: str, times: int, after_backslash: bool, url_safe: bool) -
     if url_safe and character in _URL_SAFE:
         ways += f"|{_URL_SAFE[character]}"
     repeated = f"(?:{ways})" + (f"{{{times}}}" if times > 1 else "")
-    # Backslashes that escape the next character cannot be told from those that are meant.
+    # Backslashes that escape the next character look like those that are meant.
     return rf"(?:{repeated}|\\{{{times},{times * 32}}}+)" if character == "\\" else repeated
 
 
 @lru_cache(maxsize=4096)
 def _ways(character: str, after_backslash: bool) -> tuple[str, ...]:
-    """The ways to write one character that is no letter or digit of ASCII."""
+    """The ways to write one character that is not an ASCII letter or digit."""
     return (
         *_as_itself(character),
         *_by_backslash(character, after_backslash),

@@ -78,7 +78,7 @@ def to_text(value: Any) -> str:
     """A scalar as one text that also says its type, such as ``int:5``; equal values of a type have equal texts.
 
     Raises:
-        UnknownTypeError: the value is no scalar of :data:`SCALARS`.
+        UnknownTypeError: the value is not a scalar of :data:`SCALARS`.
     """
     value = plain(value)
     if isinstance(value, Decimal) and value.is_finite():

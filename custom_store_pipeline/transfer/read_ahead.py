@@ -27,7 +27,7 @@ def push_while_pulling(
         check: raises if the push was cancelled; called before each chunk is handed over.
 
     Returns:
-        What ``push`` returned, and the seconds for which it waited for chunks.
+        What ``push`` returned, and how many seconds it waited for chunks.
 
     Raises:
         BaseException: whatever ``push`` raised.

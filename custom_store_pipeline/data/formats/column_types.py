@@ -141,7 +141,7 @@ def from_records(rows: list[Mapping[str, Any]], *, nullable: bool = False) -> pd
             all chunks of a file have the same types.
 
     Raises:
-        UnusableDataError: a text is no Unicode; names the column.
+        UnusableDataError: a string is not Unicode; names the column.
     """
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: from_values(name, [row.get(name) for row in rows], nullable=nullable) for name in names}
@@ -181,7 +181,7 @@ def _fit_into_floats(values: Iterable[Any]) -> bool:
 
 
 def not_unicode(name: Any, values: Iterable[Any]) -> str:
-    """What to say of a column with a text that has half of a surrogate pair."""
+    """What to say of a column with a string that has half of a surrogate pair."""
     found = next((value for value in values if isinstance(value, str) and not is_unicode(value)), "")
     return (
         f"returned a string that is not valid Unicode in the column '{ascii(name)[1:-1]}': {ascii(found)[:80]} "
@@ -190,7 +190,7 @@ def not_unicode(name: Any, values: Iterable[Any]) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text has no half of a surrogate pair, which no store takes."""
+    """Whether a string has no half of a surrogate pair, which no store accepts."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -25,7 +25,7 @@ def decode(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """A list of objects as a table; ``records`` names the path of the list, ``orient`` another layout.
 
     Raises:
-        UnusableDataError: the document is no table; the message says what to set.
+        UnusableDataError: the document is not a table; the message says what to set.
     """
     text = read_text(raw, options)
     parsed = _parsed(text, "json")
@@ -46,7 +46,7 @@ def decode_lines(raw: Raw, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]
     """One object a line, chunk by chunk.
 
     Raises:
-        UnusableDataError: a line is no object; the message names the line and says what to set.
+        UnusableDataError: a line is not an object; the message names the line and says what to set.
     """
     if options.get("orient") not in (None, "records"):
         raise UnusableDataError(

@@ -93,7 +93,7 @@ def lines_of(file: Any, options: Mapping[str, Any]) -> Iterator[str]:
 
 
 class _Joined(io.RawIOBase):
-    """A file of bytes, of which the first ones were already read."""
+    """A file of bytes whose first bytes were already read."""
 
     def __init__(self, start: bytes, rest: Any) -> None:
         self._start = start

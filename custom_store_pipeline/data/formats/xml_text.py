@@ -1,4 +1,4 @@
-"""xml: each row's attributes and the texts of its elements; what would be lost is refused."""
+"""xml: each row's attributes and the text of its elements; what would be lost is refused."""
 
 from __future__ import annotations
 

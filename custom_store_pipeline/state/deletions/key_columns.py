@@ -122,7 +122,7 @@ def _normal(array: Any, name: str, method: str) -> tuple[Any, KeyColumn]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = array.type
-    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):  # of which one chunk may fit and another not
+    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):  # one chunk of which may fit and another not
         return array.cast(pa.int64()), KeyColumn(name, "integer")
     if pa.types.is_floating(kind):
         return array.cast(pa.float64()), KeyColumn(name, "float")
@@ -213,7 +213,7 @@ def _joined(array: Any, column: KeyColumn) -> Any:
 
 
 def integers_in(path: str, array: Any) -> Iterator[str]:
-    """The paths of the integer columns of which a Parquet file makes an array."""
+    """The paths of an array's integer columns in a Parquet file."""
     import pyarrow as pa
 
     if pa.types.is_int64(array.type):
