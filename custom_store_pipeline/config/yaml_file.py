@@ -15,7 +15,6 @@ from custom_store_pipeline.errors import ConfigurationError, Problem
 
 KeyPath = tuple[str | int, ...]
 
-
 # Far beyond what people write; an alias that holds itself, or aliases of aliases of aliases, get here at once.
 _DEEPEST = 50
 _NODES_PER_CHARACTER = 40  # of a short file, so that one that doubles itself again and again is refused in milliseconds
@@ -195,17 +194,14 @@ def _with_the_space_after_a_key(text: str, error: yaml.YAMLError) -> str | None:
 
     Looked at only where the parser gave up on exactly such a line, so no valid file is ever read differently.
     """
-    if not isinstance(error, yaml.MarkedYAMLError) or error.context != "while scanning a simple key":
+    if not isinstance(error, yaml.MarkedYAMLError) or not error.context_mark:
         return None
-    if error.context_mark is None:
+    if error.context != "while scanning a simple key":
         return None
     lines = text.splitlines(keepends=True)
     number = error.context_mark.line
-    repaired, count = _KEY_WITHOUT_SPACE.subn(r"\1 ", lines[number])
-    if not count:
-        return None
-    lines[number] = repaired
-    return "".join(lines)
+    lines[number], count = _KEY_WITHOUT_SPACE.subn(r"\1 ", lines[number])
+    return "".join(lines) if count else None
 
 
 def _yaml_problem(error: yaml.YAMLError, shown: str) -> Problem:
