@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from croniter import croniter
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
 
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 
@@ -20,15 +19,10 @@ EXECUTORS = ("in_process", "multiprocess", "dask", "celery", "k8s")
 CHANGED_PARTITIONS = ("none", "latest")
 
 
-def _refuse(message: str) -> PydanticCustomError:
-    # The braces of a message would be taken for pydantic's own placeholders.
-    return PydanticCustomError("refused", "{message}", {"message": message})
-
-
 def _one_of(options: tuple[str, ...]) -> AfterValidator:
     def check(name: str) -> str:
         if name not in options:
-            raise _refuse(f"'{name}' is not one of {', '.join(options)}{did_you_mean(name, options)}")
+            raise ValueError(f"'{name}' is not one of {', '.join(options)}{did_you_mean(name, options)}")
         return name
 
     return AfterValidator(check)
@@ -38,7 +32,7 @@ def _path(exists: Callable[[Path], bool], message: str) -> BeforeValidator:
     def check(name: Any) -> Any:
         path = Path(name).expanduser()
         if not exists(path):
-            raise _refuse(f"'{name}' {message}")
+            raise ValueError(f"'{name}' {message}")
         return path
 
     return BeforeValidator(check)
@@ -46,7 +40,7 @@ def _path(exists: Callable[[Path], bool], message: str) -> BeforeValidator:
 
 def _seconds(text: Any) -> int:
     if not str(text).isdecimal() or int(text) < 1:
-        raise _refuse(f"'{text}' is not a whole number of seconds, 1 or more")
+        raise ValueError(f"'{text}' is not a whole number of seconds, 1 or more")
     return int(text)
 
 
@@ -57,13 +51,13 @@ def _url(url: str) -> str:
     except ValueError:
         is_right = False
     if not is_right:  # the URL may hold a password, so it is not shown
-        raise _refuse("not the URL of a webserver; write it as http://localhost:3000")
+        raise ValueError("not the URL of a webserver; write it as http://localhost:3000")
     return url
 
 
 def _cron(text: str) -> str:
     if not croniter.is_valid(text) or len(text.split()) != 5:
-        raise _refuse(f"'{text}' is not a cron string of five fields")
+        raise ValueError(f"'{text}' is not a cron string of five fields")
     return text
 
 
@@ -125,7 +119,7 @@ def read_settings() -> Settings:
         return Settings.model_validate({name: value for name in aliases if (value := os.environ.get(name))})
     except ValidationError as invalid:
         raise ConfigurationError(
-            _problem(str(error["loc"][0]), str(error.get("ctx", {}).get("message", error["msg"])))
+            _problem(str(error["loc"][0]), str(error.get("ctx", {}).get("error", error["msg"])))
             for error in invalid.errors(include_input=False)
         ) from None
 

@@ -37,8 +37,8 @@ def explain(error: Mapping[str, Any]) -> str:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     location: Sequence[str | int] = error["loc"]
     found = describe(value)
-    if kind == "refused":
-        return str(context["message"])
+    if kind == "value_error":  # the message of one of the functions in values.py
+        return str(context["error"])
     if kind == "extra_forbidden":
         return _unknown_key(location)
     if kind == "missing":

@@ -1,4 +1,4 @@
-"""What a value in a mapping file must be like: each function returns the value, or refuses it with a message."""
+"""What a value in a mapping file must be like: each function returns the value, or raises a ValueError."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ import zoneinfo
 from typing import Any
 
 from croniter import CroniterBadDateError, croniter
-from pydantic_core import PydanticCustomError
 
 from custom_store_pipeline.errors import did_you_mean
 from custom_store_pipeline.identifiers import module_name
 
 
-def refuse(message: str) -> PydanticCustomError:
-    """An error with this message."""
-    # The braces of a message such as "${NAME}" would be taken for pydantic's own placeholders.
-    return PydanticCustomError("refused", "{message}", {"message": message})
-
-
 def identifier(value: str) -> str:
     """A plain name."""
     if not is_plain_name(value):
-        raise refuse(f"'{value}' is not a plain name; use letters, digits and _ only (no folders, no dots, no spaces)")
+        raise ValueError(
+            f"'{value}' is not a plain name; use letters, digits and _ only (no folders, no dots, no spaces)"
+        )
     return value
 
 
@@ -43,13 +38,13 @@ def cron(value: str) -> str:
     """A cron string."""
     # Dagster runs schedules by the minute, so it refuses cron strings with a sixth field that croniter would take.
     if not croniter.is_valid(value) or (not value.startswith("@") and len(value.split()) != 5):
-        raise refuse(
+        raise ValueError(
             f"'{value}' is not a cron string of five fields (minute hour day month weekday), such as '0 6 * * *'"
         )
     try:
         croniter(value).get_next()
     except CroniterBadDateError:
-        raise refuse(f"'{value}' names a day that no month has") from None
+        raise ValueError(f"'{value}' names a day that no month has") from None
     return value
 
 
@@ -57,21 +52,21 @@ def timezone(value: str) -> str:
     """A time zone."""
     if value not in zoneinfo.available_timezones():
         near = did_you_mean(value, zoneinfo.available_timezones())
-        raise refuse(f"'{value}' is not a time zone such as 'Europe/Berlin'{near}")
+        raise ValueError(f"'{value}' is not a time zone such as 'Europe/Berlin'{near}")
     return value
 
 
 def owner(value: str) -> str:
     """An owner, as Dagster takes it."""
     if not re.fullmatch(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", value):
-        raise refuse(f"'{value}' is not an owner; write an e-mail address, or a team as 'team:{value}'")
+        raise ValueError(f"'{value}' is not an owner; write an e-mail address, or a team as 'team:{value}'")
     return value
 
 
 def pool(value: str) -> str:
     """The name of a pool."""
     if not re.fullmatch(r"\S+", value):
-        raise refuse(f"'{value}' is not the name of a pool; it must have no spaces")
+        raise ValueError(f"'{value}' is not the name of a pool; it must have no spaces")
     return value
 
 
@@ -79,9 +74,9 @@ def tags(value: dict[str, str]) -> dict[str, str]:
     """Tags, as Dagster takes them."""
     for key, text in value.items():
         if not re.fullmatch(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}", key):
-            raise refuse(f"'{key}' is not a tag; use at most 63 letters, digits, _, . and -")
+            raise ValueError(f"'{key}' is not a tag; use at most 63 letters, digits, _, . and -")
         if not re.fullmatch(r"[A-Za-z0-9_.-]{0,63}", text):
-            raise refuse(f"'{text}' is not the value of a tag; use at most 63 letters, digits, _, . and -")
+            raise ValueError(f"'{text}' is not the value of a tag; use at most 63 letters, digits, _, . and -")
     return value
 
 
@@ -90,7 +85,7 @@ def unique(value: tuple[str, ...]) -> tuple[str, ...]:
     seen: set[str] = set()
     for name in value:
         if name in seen:
-            raise refuse(f"'{name}' occurs twice in the list; keep it once")
+            raise ValueError(f"'{name}' occurs twice in the list; keep it once")
         seen.add(name)
     return value
 
@@ -114,7 +109,7 @@ def unreadable(name: str) -> str | None:
 def readable(value: str) -> str:
     """A name that people can read and distinguish from others."""
     if problem := unreadable(value):
-        raise refuse(problem)
+        raise ValueError(problem)
     return value
 
 
@@ -124,7 +119,7 @@ def keys_by_entity(value: Any) -> Any:
         columns = [keys] if isinstance(keys, str) else keys if isinstance(keys, list) else []
         texts = tuple(column for column in columns if isinstance(column, str))
         if not all(text.strip() for text in texts):
-            raise refuse("a column must not be blank; name it, or leave it out")
+            raise ValueError("a column must not be blank; name it, or leave it out")
         unique(texts)
     if isinstance(value, str) or (isinstance(value, list) and all(isinstance(key, str) for key in value)):
         return value
@@ -133,7 +128,7 @@ def keys_by_entity(value: Any) -> Any:
         for keys in value.values()
     ):
         return value
-    raise refuse("must be a list of column names, such as [id], or a list for each entity, such as {posts: [id]}")
+    raise ValueError("must be a list of column names, such as [id], or a list for each entity, such as {posts: [id]}")
 
 
 def start(value: Any) -> Any:
@@ -142,20 +137,21 @@ def start(value: Any) -> Any:
         try:
             value = datetime.datetime.fromisoformat(value)
         except ValueError:
-            raise refuse(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00") from None
+            raise ValueError(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00") from None
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return datetime.datetime.combine(value, datetime.time())
     if not isinstance(value, datetime.datetime | None):
-        raise refuse(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00")
+        # A ValueError, for pydantic makes messages of those only.
+        raise ValueError(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00")  # noqa: TRY004
     if value is not None and value.tzinfo is not None:
-        raise refuse(f"'{value}' has a time zone of its own; leave it out, and write the mapping's 'timezone'")
+        raise ValueError(f"'{value}' has a time zone of its own; leave it out, and write the mapping's 'timezone'")
     return value
 
 
 def partition_key(value: str) -> str:
     """The key of a partition."""
     if "..." in value or any(character < " " for character in value):
-        raise refuse(f"'{value}' is not a partition key; it must not contain ... or control characters")
+        raise ValueError(f"'{value}' is not a partition key; it must not contain ... or control characters")
     return value
 
 
@@ -173,7 +169,7 @@ def lag(value: Any) -> Any:
             return value
     elif isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
         return value
-    raise refuse(
+    raise ValueError(
         f"'{value}' is not a lag; write a duration such as 2h, 30m or 1d12h for a column of times, a number above zero "
         "for a column of numbers"
     )
@@ -183,14 +179,16 @@ def without_stray_placeholders(value: str) -> str:
     """A name with no other placeholder than the entity."""
     rest = value.replace("{${entity}$}", "").replace("{entity}", "")
     if "{" in rest or "}" in rest:
-        raise refuse(f"'{value}' has a placeholder that is not known; the only one is {{entity}} (or {{${{entity}}$}})")
+        raise ValueError(
+            f"'{value}' has a placeholder that is not known; the only one is {{entity}} (or {{${{entity}}$}})"
+        )
     return value
 
 
 def not_from_the_environment(value: str) -> str:
     """A string without ``${…}``."""
     if "${" in value:
-        raise refuse(
+        raise ValueError(
             f"'{value}' is part of asset keys, which must not depend on the environment; write the name itself"
         )
     return value

@@ -135,13 +135,16 @@ def open_data(pull: Callable[[], Any], data_format: DataFormat, who: str, redact
     def warn(text: str) -> None:
         _log.warning("%s", redactor.text(f"{who} {text}"))
 
-    pulled = call(lambda: read_pulled(pull(), data_format, warn), PullError, who, redactor)
-    metadata = call(lambda: redactor.value(plain_value(pulled.metadata)), PullError, who, redactor)
+    def read() -> PulledData:
+        pulled = read_pulled(pull(), data_format, warn)
+        return replace(pulled, metadata=redactor.value(plain_value(pulled.metadata)))
+
+    pulled = call(read, PullError, who, redactor)
     if pulled.stream.is_whole:
-        yield replace(pulled, metadata=metadata)
+        yield pulled
         return
     with contextlib.closing(_guarded(iter(pulled.stream), who, redactor)) as pieces:
-        yield replace(pulled, stream=DataStream.once(pieces), metadata=metadata)
+        yield replace(pulled, stream=DataStream.once(pieces))
 
 
 def _guarded(pieces: Iterator[pd.DataFrame], who: str, redactor: Redactor) -> Generator[pd.DataFrame]:

@@ -1,13 +1,15 @@
 """Checks a driver from its source, without importing it.
 
-What the source does not show for sure (an inherited, assigned or decorated method, a class that is imported or defined
-in a branch) is taken to be right. The driver's import, or its call, finds what is wrong with it.
+What the source does not show for sure (a method that is assigned, decorated, or inherited from another file; a class
+that is imported or defined in a branch) is taken to be right. The driver's import, or its call, finds what is wrong
+with it.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from custom_store_pipeline.drivers.driver_files import DriverSource, parse, read_sources
@@ -25,6 +27,7 @@ SIGNATURES: dict[str, str] = {
 _OPTIONAL = ("pull_keys", "fingerprint", "push_chunks", "close")
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes] | None = None) -> None:
@@ -42,19 +45,22 @@ def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes
     sources = read_sources(driver) if sources is None else sources
     trees = {path: _checked_tree(driver, path, source) for path, source in sources.items()}
     tree = trees[driver.path]
-    own = _class(tree, driver.class_name)
+    classes = _classes(tree)
+    own = classes.get(driver.class_name)
     if own is None:
         _check_class_may_exist(driver, tree)
         return
     place = f"{driver.shown}:{own.lineno}: class {own.name}"
-    names = _names(own)
-    if method not in names and _is_complete(own, tree):
+    lineage = _lineage(own, classes)
+    names = {name for bindings in lineage.values() for name in bindings}
+    if method not in names and _is_complete([classes[name] for name in lineage], tree):
         misspelt = near(method, names - SIGNATURES.keys())
         remedy = f"rename '{misspelt[0]}', or add" if misspelt else "add"
         raise DriverSignatureError(f"{place} has no method '{method}'; {remedy}: def {method}({SIGNATURES[method]})")
-    for function in _plain_methods(own):
-        if function.name in ("__init__", method, *_OPTIONAL):
-            _check_arguments(function, SIGNATURES.get(function.name, "self"), place)
+    for name in ("__init__", method, *_OPTIONAL):
+        function = _plain_method(name, lineage, classes)
+        if function is not None:
+            _check_arguments(function, SIGNATURES.get(name, "self"), place)
 
 
 def defines(driver: DriverSource, method: str) -> bool:
@@ -63,8 +69,9 @@ def defines(driver: DriverSource, method: str) -> bool:
         tree = parse(driver.path.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
         return False
-    own = _class(tree, driver.class_name)
-    return own is not None and method in _names(own)
+    classes = _classes(tree)
+    own = classes.get(driver.class_name)
+    return own is not None and any(method in bindings for bindings in _lineage(own, classes).values())
 
 
 def _checked_tree(driver: DriverSource, path: Path, source: bytes) -> ast.Module:
@@ -79,10 +86,10 @@ def _checked_tree(driver: DriverSource, path: Path, source: bytes) -> ast.Module
         raise DriverNotFoundError(f"{problem}; fix the driver's file") from None
 
 
-def _class(tree: ast.Module, name: str) -> ast.ClassDef | None:
-    """The class, if the module defines it once, and not in a branch."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name]
-    return found[0] if len(found) == 1 and found[0] in tree.body else None
+def _classes(tree: ast.Module) -> dict[str, ast.ClassDef]:
+    """The classes that the module defines once, and not in a branch."""
+    count = Counter(node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef) and count[node.name] == 1}
 
 
 def _check_class_may_exist(driver: DriverSource, tree: ast.Module) -> None:
@@ -102,41 +109,76 @@ def _check_class_may_exist(driver: DriverSource, tree: ast.Module) -> None:
     )
 
 
-def _names(own: ast.ClassDef) -> set[str]:
-    """The names that the class statement binds, in branches and by assignments too."""
-    names: set[str] = set()
-    for node in ast.walk(own):
-        if isinstance(node, _Function):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
+def _lineage(own: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, Counter[str]]:
+    """The class, and those of its bases, and of theirs, that the file shows, by name: what each of them binds."""
+    found = {own.name: _bindings(own)}
+    waiting = [own]
+    while waiting:
+        for base in waiting.pop().bases:
+            if isinstance(base, ast.Name) and base.id in classes and base.id not in found:
+                found[base.id] = _bindings(classes[base.id])
+                waiting.append(classes[base.id])
+    return found
+
+
+def _at_class_level(own: ast.ClassDef) -> Iterator[ast.AST]:
+    """What the class statement runs, in branches too; not what is inside of its methods and of other classes."""
+    waiting: list[ast.AST] = [*own.body]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _bindings(own: ast.ClassDef) -> Counter[str]:
+    """How often the class statement binds each name, in branches and by assignments too."""
+    names: Counter[str] = Counter()
+    for node in _at_class_level(own):
+        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            names[node.name] += 1
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names[node.id] += 1
         elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name)
+            names[node.asname or node.name] += 1
     return names
 
 
-def _is_complete(own: ast.ClassDef, tree: ast.Module) -> bool:
-    """Whether the class can have no other methods than its class statement shows."""
-    bases = [base for base in own.bases if not (isinstance(base, ast.Name) and base.id == "object")]
-    if bases or own.keywords or own.decorator_list:
+def _is_complete(lineage: Sequence[ast.ClassDef], tree: ast.Module) -> bool:
+    """Whether a class can have no other methods than the class statements of its lineage show."""
+    if any(own.keywords or own.decorator_list for own in lineage):
+        return False
+    known = {"object", *(own.name for own in lineage)}
+    bases = [base for own in lineage for base in own.bases]
+    if not all(isinstance(base, ast.Name) and base.id in known for base in bases):
+        return False
+    if any(_calls(node, "exec", "locals", "vars") for own in lineage for node in _at_class_level(own)):
         return False
     for node in ast.walk(tree):
         # `ApiStoreDriver.pull_data = …` after the class, `self.pull_data = …` in it, or `setattr(…)` anywhere.
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in SIGNATURES:
             return False
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+        if _calls(node, "setattr"):
             return False
         if isinstance(node, ast.FunctionDef) and node.name in ("__getattr__", "__getattribute__"):
             return False
     return True
 
 
-def _plain_methods(own: ast.ClassDef) -> list[_Function]:
-    """The methods that are defined once, and not in a branch."""
-    functions = [node for node in own.body if isinstance(node, _Function)]
-    bound = [node.name for node in ast.walk(own) if isinstance(node, _Function)]
-    bound += [node.id for node in ast.walk(own) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    return [function for function in functions if bound.count(function.name) == 1]
+def _calls(node: ast.AST, *names: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _plain_method(
+    name: str, lineage: Mapping[str, Counter[str]], classes: Mapping[str, ast.ClassDef]
+) -> _Function | None:
+    """The method, if it is known for sure which it is: bound once, not in a branch, and by one base at most."""
+    binding = [own for own, bindings in lineage.items() if name in bindings]
+    is_own = binding[:1] == list(lineage)[:1]
+    if not binding or (len(binding) > 1 and not is_own) or lineage[binding[0]][name] > 1:
+        return None
+    found = [node for node in classes[binding[0]].body if isinstance(node, _FUNCTIONS) and node.name == name]
+    return found[0] if found else None
 
 
 def _check_arguments(function: _Function, signature: str, place: str) -> None:

@@ -118,6 +118,7 @@ class StepState:
         self._redactor = redactor
         self._warn = warn
         self._loaded: dict[Entity, LoadedState] = {}
+        self._starts: dict[Entity, tuple[EntityState, PushRecord]] = {}
         self._obsolete: dict[Entity, list[str]] = {}
         self._recordings: dict[Entity, Recording] = {}
         self._to_store: dict[Entity, EntityState] = {}
@@ -137,12 +138,13 @@ class StepState:
         starts_from: Any = self._run_id
         if self._config.needs_state:
             self._loaded[entity] = found = self._load_checked(entity, warn)
+            self._starts[entity] = load_start(found, self._config, "/".join(entity.source_key), self._run_id)
             if not self._config.first_load:
                 starts_from = found.starts_from or ("wiped", last_wipe(self._instance, entity.target_key))
         key = idempotency_key(entity, starts_from)
         if not self._config.is_incremental:
             return RunValues(self._run_id, key)
-        before, _ = self._start(entity)
+        before, _ = self._starts[entity]
         offset = self._config.from_.offset
         watermarks = {name: value for name, value in before.watermarks.items() if name in offset.offset_columns}
         return RunValues(self._run_id, key, look_back(watermarks, offset.lookback), before.driver_state)
@@ -189,7 +191,7 @@ class StepState:
             return {}
         found: dict[str, Any] = {}
         if after.watermarks:
-            found["watermarks_before"] = _shown(self._start(entity)[0])
+            found["watermarks_before"] = _shown(self._starts[entity][0])
             found["watermarks_after"] = _shown(after)
         folder = snapshot_folder(self._instance, entity)
         if self._config.compares_keys and after.snapshot.files and folder:
@@ -220,7 +222,7 @@ class StepState:
         return found
 
     def _recording(self, entity: Entity, progress: Progress) -> Recording:
-        folder, (before, push) = snapshot_folder(self._instance, entity), self._start(entity)
+        folder, (before, push) = snapshot_folder(self._instance, entity), self._starts[entity]
         pushes = folder and earlier_pushes(self._instance, entity, folder, self._run_id)
         run = RunContext(
             self._run_id,
@@ -236,10 +238,6 @@ class StepState:
     def _ended_pushes(self, entity: Entity) -> tuple[list[PushRecord], list[str]]:
         folder = snapshot_folder(self._instance, entity)
         return earlier_pushes(self._instance, entity, folder, self._run_id).ended() if folder else ([], [])
-
-    def _start(self, entity: Entity) -> tuple[EntityState, PushRecord]:
-        loaded = self._loaded.get(entity, LoadedState())
-        return load_start(loaded, self._config, "/".join(entity.source_key), self._run_id)
 
 
 def _shown(state: EntityState) -> dict[str, str | None]:

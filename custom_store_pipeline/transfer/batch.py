@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -77,16 +78,17 @@ def transfer_batch(
     running: dict[Entity, Progress] = {}
     messages: queue.SimpleQueue[tuple[Entity, Result] | TransferFailure | LogMessage] = queue.SimpleQueue()
     next_progress = time.monotonic() + seconds_between_progress
+    seconds = math.inf if timeout is None else timeout
     try:
         while waiting or running:
             while waiting and len(running) < concurrency:
                 entity = waiting.popleft()
                 running[entity] = _start(entity, transfer, messages.put, redact)
-            wake_at = min([next_progress, *(deadline_of(progress, timeout) for progress in running.values())])
+            wake_at = min([next_progress, *(deadline_of(progress, seconds) for progress in running.values())])
             try:
                 message = messages.get(timeout=max(0.0, wake_at - time.monotonic()))
             except queue.Empty:
-                yield from _timed_out(running, timeout)
+                yield from _timed_out(running, seconds)
                 if (now := time.monotonic()) >= next_progress:
                     next_progress = now + seconds_between_progress
                     if running:
@@ -125,7 +127,7 @@ def _start(
     return progress
 
 
-def _timed_out(running: dict[Entity, Progress], timeout: float | None) -> Iterator[TransferFailure]:
+def _timed_out(running: dict[Entity, Progress], timeout: float) -> Iterator[TransferFailure]:
     """Cancels the entities that ran out of time."""
     now = time.monotonic()
     for entity in [entity for entity, progress in running.items() if deadline_of(progress, timeout) <= now]:

@@ -12,7 +12,7 @@ from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import Retries
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.push_status import PushStatus
-from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError
+from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError, PushError
 from custom_store_pipeline.transfer.progress import Progress
 from custom_store_pipeline.transfer.read_ahead import push_while_pulling
 from custom_store_pipeline.transfer.retries import Attempts
@@ -76,24 +76,36 @@ def transfer_entity(
         try:
             with pull() as pulled:
                 opened_in = time.monotonic() - started
-                while True:
-                    counted = _CountedPieces(iter(pulled.stream), entity.primary_keys, progress)
-                    try:
-                        result = _push(pulled, counted, push, progress, read_ahead=read_ahead)
-                    except DriverCallError as failure:
-                        if not pulled.stream.is_whole or isinstance(failure, PullError):
-                            raise
-                        pushes.next_or_raise(failure)
-                        continue
-                    return replace(result, pull_seconds=result.pull_seconds + opened_in)
+                retried = pushes if pulled.stream.is_whole else None
+                result = _push(entity, pulled, push, retried, progress, read_ahead=read_ahead)
+                return replace(result, pull_seconds=result.pull_seconds + opened_in)
         except DriverCallError as failure:
             (pulls if isinstance(failure, PullError) else pushes).next_or_raise(failure)
 
 
 def _push(
+    entity: Entity,
+    pulled: PulledData,
+    push: Push,
+    retried: Attempts | None,
+    progress: Progress,
+    *,
+    read_ahead: bool,
+) -> TransferResult:
+    """Pushes what was pulled, again and again if the push alone is retried."""
+    while True:
+        counted = _CountedPieces(iter(pulled.stream), entity.primary_keys, progress)
+        try:
+            return _push_once(pulled, counted, push, progress, read_ahead=read_ahead)
+        except PushError as failure:
+            if retried is None:
+                raise
+            retried.next_or_raise(failure)
+
+
+def _push_once(
     pulled: PulledData, counted: _CountedPieces, push: Push, progress: Progress, *, read_ahead: bool
 ) -> TransferResult:
-    """One attempt to push."""
     progress.check()
     progress.phase, started = "pushing", time.monotonic()
     try:

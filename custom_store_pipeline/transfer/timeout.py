@@ -10,12 +10,12 @@ from custom_store_pipeline.errors import EntityTimeoutError
 from custom_store_pipeline.transfer.progress import Progress
 
 
-def deadline_of(progress: Progress, timeout: float | None) -> float:
-    """When an entity runs out of time, as :func:`time.monotonic` counts. ``timeout`` is in seconds, None for never."""
-    return float("inf") if timeout is None else progress.started + timeout
+def deadline_of(progress: Progress, timeout: float) -> float:
+    """When an entity runs out of time, as :func:`time.monotonic` counts. ``timeout`` is in seconds."""
+    return progress.started + timeout
 
 
-def timeout_error(progress: Progress, timeout: float | None) -> EntityTimeoutError:
+def timeout_error(progress: Progress, timeout: float) -> EntityTimeoutError:
     """What to say of an entity that ran out of time."""
     return EntityTimeoutError(
         f"timed out after {timeout:g} s while {progress.phase} ({progress.rows:,} rows pulled); "

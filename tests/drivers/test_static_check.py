@@ -111,6 +111,23 @@ RIGHT = {
             def check(self, response, strict): ...
             def list_entities(self): ...
     """,
+    "a base that is imported, beside one that is not": """
+        from elsewhere import Other
+        class Base: ...
+        class AStoreDriver(Base, Other): ...
+    """,
+    "two bases have the method: which one is called is not looked up": """
+        class One:
+            def pull_data(self, config): ...
+        class Two:
+            def pull_data(self, config, entity): ...
+        class AStoreDriver(Two, One): ...
+    """,
+    "methods made by a loop over locals()": """
+        class AStoreDriver:
+            for name in ("pull_data", "push_data"):
+                locals()[name] = lambda self, config, entity: []
+    """,
     "constructor with defaults": """
         class AStoreDriver:
             def __init__(self, size=10): ...
@@ -140,6 +157,50 @@ WRONG = {
     "def pull_data(self, c, e): ...\n    def close(self, x): ...": f"{WHERE}: 'close(self, x)' cannot",
     "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e): ...": f"{WHERE}: 'push_chunks(self, c,",
 }
+
+
+BASE = "projects/shop/custom_store_driver/a_store_driver.py:4: class AStoreDriver"
+WRONG_BESIDE = {
+    "in a base class of the same file": """
+class Base:
+    def pull_data(self, config): ...
+class AStoreDriver(Base): ...
+""",
+    "beside a local variable of the same name": """
+# the class is in
+# line four
+class AStoreDriver:
+    def push_data(self, config, entity, df, deletes_df=None):
+        pull_data = 1
+    def pull_data(self, config): ...
+""",
+}
+
+
+@pytest.mark.parametrize("source", WRONG_BESIDE.values(), ids=WRONG_BESIDE.keys())
+def test_a_wrong_method_is_found(projects: ProjectsFolder, source: str) -> None:
+    projects.driver("a_store_driver", source)
+
+    with pytest.raises(DriverSignatureError) as raised:
+        check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
+
+    assert str(raised.value).startswith(f"{BASE}: 'pull_data(self, config)' cannot be called as it will be; ")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "\nclass Base:\n    def pull(self): ...\nclass AStoreDriver(Base): ...",
+        "\n\n\nclass AStoreDriver:\n    def helper(self):\n        pull_data = self.x()\n",
+    ],
+)
+def test_a_missing_method_is_found(projects: ProjectsFolder, source: str) -> None:
+    projects.driver("a_store_driver", source)
+
+    with pytest.raises(DriverSignatureError) as raised:
+        check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
+
+    assert str(raised.value).startswith(f"{BASE} has no method 'pull_data'; ")
 
 
 @pytest.mark.parametrize(("method", "message"), WRONG.items())
