@@ -24,11 +24,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from custom_store_pipeline.state.deletions.spool import Spool
+
 from benchmarks.measuring import spread
 from custom_store_pipeline.state.deletions import earlier_snapshots, key_comparison
 from custom_store_pipeline.state.deletions.key_files import KeyWriter
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
-from custom_store_pipeline.state.deletions.spool import Spool
 
 DRIVERS = Path(__file__).parent.parent / "projects/flights/custom_store_driver"
 FLIGHTS = 336_776

@@ -1,4 +1,4 @@
-"""Tables of other kinds as pandas DataFrames, without losing columns or changing values."""
+"""DataFrames as stores can take them, and several as one, without losing columns or changing values."""
 
 from __future__ import annotations
 
@@ -11,91 +11,6 @@ from custom_store_pipeline.errors import UnusableDataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Arrow's own errors are of these kinds too.
-_NOT_CONVERTIBLE = (NotImplementedError, OverflowError, ValueError)
-_REMEDIES = {
-    "time64[ns]": "cast it to time64('us'), or to text",
-    "date32[day]": "cast it to timestamp('s'), or to text",
-    "date64[ms]": "cast it to timestamp('ms'), or to text",
-}
-
-
-def arrow_to_pandas(table: Any) -> pd.DataFrame:
-    """A pyarrow Table or RecordBatch as pandas, without turning integers with nulls into floats.
-
-    pyarrow's own default loses the digits of integers beyond 2**53 as soon as one row of the column is null.
-
-    Raises:
-        UnusableDataError: a column holds a value that Python does not know, such as a date before the year 1; or see
-            :func:`index_as_columns`.
-    """
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
-
-    nullable = {
-        pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(),
-        pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype(),
-        pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype(),
-    }  # fmt: skip
-    has_nulls = {column.type for column in table.columns if column.null_count}
-    try:
-        frame: pd.DataFrame = table.to_pandas(
-            types_mapper=lambda kind: nullable.get(kind) if kind in has_nulls else None
-        )
-        for name in {column.name for column in table.schema if pa.types.is_nested(column.type)}:
-            # pandas would make arrays of floats of lists of integers with nulls
-            columns = table.schema.get_all_field_indices(name)
-            for column, position in zip(columns, np.flatnonzero(frame.columns == name), strict=True):
-                values: Any = pd.Series(table.column(column).to_pylist(), index=frame.index, dtype=object)
-                frame.isetitem(int(position), values)
-    except _NOT_CONVERTIBLE:
-        raise UnusableDataError(_unconvertible(table)) from None
-    return index_as_columns(frame)
-
-
-def _unconvertible(table: Any) -> str:
-    """Which column of an Arrow table pandas cannot hold, with an example and the remedy."""
-    for field, column in zip(table.schema, table.columns, strict=True):
-        if _is_convertible(column):
-            continue
-        what = f"returned the column '{field.name}' of Arrow's type {field.type}"
-        if _is_convertible(column[:0]):
-            row = _first_unconvertible(column)
-            what += f" with {_shown(column[row])} (row {row})"
-        return f"{what}, which Python cannot hold; {_REMEDIES.get(str(field.type), 'cast it to another, such as text')}"
-    columns = ", ".join(table.schema.names)
-    return f"returned Arrow data that pandas cannot hold; the columns are {columns}; cast them to text, say"
-
-
-def _first_unconvertible(column: Any) -> int:
-    first, after = 0, len(column)
-    while after - first > 1:
-        middle = (first + after) // 2
-        if _is_convertible(column[first:middle]):
-            first = middle
-        else:
-            after = middle
-    return first
-
-
-def _is_convertible(column: Any) -> bool:
-    try:
-        column.to_pandas()
-        column.to_pylist()
-    except _NOT_CONVERTIBLE:
-        return False
-    return True
-
-
-def _shown(value: Any) -> str:
-    import pyarrow as pa
-
-    try:
-        return str(value.cast(pa.string()).as_py())
-    except (NotImplementedError, ValueError):  # nested values have no text
-        return "a value"
 
 
 def index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.data.formats import DATAFRAME, check_kinds, decode
+from custom_store_pipeline.data.arrow_to_pandas import has_index
+from custom_store_pipeline.data.formats import DATAFRAME, check_kinds, decode, has_schema
 from custom_store_pipeline.data.frames import (
-    arrow_to_pandas,
     check_names,
     has_row_numbers,
     index_as_columns,
     join_chunks,
     records_to_pandas,
 )
+from custom_store_pipeline.data.pieces import as_frame, is_arrow, names_of
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.errors import UnusableDataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+    from custom_store_pipeline.data.pieces import Piece
 
 ACCEPTED = (
     "a pandas DataFrame, anything with __arrow_c_stream__ (pyarrow, polars, DuckDB), a list of dicts, bytes, str or a "
@@ -71,9 +75,49 @@ def read_pulled(returned: Any, data_format: DataFormat, warn: Callable[[str], No
     deletes = None if pulled.deletes is None else _table(pulled.deletes, "deletes", warn_once)
     if deletes is not None and deletes.empty:
         deletes = None
-    frame = _whole(pulled.data, warn_once)
-    stream = DataStream.once(_pieces(pulled.data, data_format, warn_once)) if frame is None else DataStream.of(frame)
+    stream = _stream(pulled.data, data_format, warn_once)
     return PulledData(stream, deletes, dict(pulled.metadata or {}), pulled.state)
+
+
+def _stream(data: Any, data_format: DataFormat, warn: Callable[[str], None]) -> DataStream:
+    frame = _whole(data, warn)
+    if frame is not None:
+        return DataStream.of(frame)
+    if _is_arrow_stream(data):
+        reader = _reader(data)
+        if not has_index(reader.schema):
+            return DataStream.once(_read(iter((data,)), lambda _: _batches(reader), is_csv=False), reader.schema)
+        data = reader
+    pieces = _pieces(data, data_format, warn)
+    if not (_is_decodable(data) and has_schema(data_format.name)):
+        return DataStream.once(pieces)
+    begun = _Begun(pieces)
+    return DataStream.once(begun, begun.schema)
+
+
+class _Begun:
+    """Pieces of one document that has a schema, the first of which was read to learn it."""
+
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        first = next(pieces)
+        self.schema = first.schema if is_arrow(first) else None
+        self._first: Piece | None = first
+        self._rest = pieces
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        if self._first is None:
+            return next(self._rest)
+        first, self._first = self._first, None
+        return first
+
+    def close(self) -> None:
+        """Closes the document."""
+        close: Callable[[], None] | None = getattr(self._rest, "close", None)
+        if close is not None:
+            close()
 
 
 def _as_pulled(returned: Any) -> Pulled:
@@ -123,31 +167,29 @@ def _table(data: Any, what: str, warn: Callable[[str], None]) -> pd.DataFrame:
     if frame is not None:
         return frame
     if hasattr(data, "__arrow_c_stream__"):
-        return join_chunks(list(_arrow(data)))
+        return join_chunks([as_frame(batch) for batch in _arrow(data)])
     raise UnusableDataError(
         f"returned {what} of the type {type(data).__name__}; "
         "accepted are a DataFrame, an Arrow table, a list of dicts, and None"
     )
 
 
-def _pieces(data: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
+def _pieces(data: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[Piece]:
     """Data that is not in one piece, as a generator; refuses at once what is not data."""
     if _is_decodable(data):
-        frames = _frames_of(data, data_format, warn)
-        return _read(iter((data,)), lambda _: frames, is_csv=False)
+        found = _pieces_of(data, data_format, warn)
+        return _read(iter((data,)), lambda _: found, is_csv=False)
     if isinstance(data, Mapping) or _is_column(data) or not isinstance(data, Iterable):
         raise UnusableDataError(_not_data("returned", data))
 
-    def frames_of(item: Any) -> Iterator[pd.DataFrame] | None:
+    def pieces_of(item: Any) -> Iterator[Piece] | None:
         is_blank = isinstance(item, bytes | str) and not item.strip()  # an empty last piece, for example
-        return None if is_blank else _frames_of(item, data_format, warn)
+        return None if is_blank else _pieces_of(item, data_format, warn)
 
-    return _read(iter(data), frames_of, is_csv=data_format.name == "csv")
+    return _read(iter(data), pieces_of, is_csv=data_format.name == "csv")
 
 
-def _read(
-    items: Iterator[Any], frames_of: Callable[[Any], Iterator[pd.DataFrame] | None], *, is_csv: bool
-) -> Iterator[pd.DataFrame]:
+def _read(items: Iterator[Any], pieces_of: Callable[[Any], Iterator[Piece] | None], *, is_csv: bool) -> Iterator[Piece]:
     """The one generator over what a driver yields: decodes each item, and checks what only several pieces can show."""
     import pandas as pd
 
@@ -160,7 +202,7 @@ def _read(
                 _check_nothing_returned(end.value)
                 break
             try:
-                for piece in frames_of(item) or ():
+                for piece in pieces_of(item) or ():
                     together.check(piece, is_csv=is_csv and isinstance(item, bytes | str))
                     yield piece
             finally:
@@ -175,8 +217,8 @@ def _read(
             close()
 
 
-def _frames_of(item: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[pd.DataFrame]:
-    """The DataFrames in one thing that a driver returned or yielded, decoded while they are read."""
+def _pieces_of(item: Any, data_format: DataFormat, warn: Callable[[str], None]) -> Iterator[Piece]:
+    """The pieces in one thing that a driver returned or yielded, decoded while they are read."""
     frame = _whole(item, warn)
     if frame is not None:
         return iter((frame,))
@@ -203,13 +245,14 @@ class _Pieces:
         self._header: list[Any] | None = None
         self._kinds: dict[str, str] = {}
 
-    def check(self, piece: pd.DataFrame, *, is_csv: bool) -> None:
+    def check(self, piece: Piece, *, is_csv: bool) -> None:
         """Refuses a column name of another type than before (``1`` after ``"1"``), and pieces of one csv document."""
         self.exist = True
+        names = names_of(piece)
         if is_csv:
-            self._check_header(list(piece.columns))
-            check_kinds(piece, self._kinds)
-        new = [name for name in piece.columns if name not in self._names]
+            self._check_header(names)
+            check_kinds(as_frame(piece), self._kinds)
+        new = [name for name in names if name not in self._names]
         if new:
             self._names.update(dict.fromkeys(new))
             check_names(self._names)
@@ -249,14 +292,29 @@ def _is_column(data: Any) -> bool:
     return isinstance(data, pd.Series | pd.Index) or type(data).__name__ == "Series"
 
 
-def _arrow(stream: Any) -> Iterator[pd.DataFrame]:
+def _is_arrow_stream(data: Any) -> bool:
+    return hasattr(data, "__arrow_c_stream__") and not _is_column(data)
+
+
+def _reader(stream: Any) -> pa.RecordBatchReader:
     import pyarrow as pa
 
-    reader = pa.RecordBatchReader.from_stream(stream)
+    return pa.RecordBatchReader.from_stream(stream)
+
+
+def _arrow(stream: Any) -> Iterator[Piece]:
+    """The batches of an Arrow stream; as DataFrames if pandas wrote an index into it, which only pandas understands."""
+    reader = _reader(stream)
+    return map(as_frame, _batches(reader)) if has_index(reader.schema) else _batches(reader)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     found = False
     for batch in reader:
         if batch.num_rows:
             found = True
-            yield arrow_to_pandas(batch)
+            yield batch
     if not found:  # no rows, but the columns are known
-        yield arrow_to_pandas(reader.schema.empty_table())
+        yield pa.RecordBatch.from_pylist([], schema=reader.schema)

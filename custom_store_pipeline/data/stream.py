@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.data.frames import join_chunks
+from custom_store_pipeline.data.pieces import as_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+    from custom_store_pipeline.data.pieces import Piece
 
 
 @dataclass(frozen=True)
 class DataStream:
-    """An entity's data on its way from the source to the target: a stream of pieces, each a DataFrame.
+    """An entity's data on its way from the source to the target: a stream of pieces.
+
+    A piece is a DataFrame or an Arrow record batch, as the source gave it.
 
     Attributes:
         start: starts the stream.
-        is_whole: the data is in one piece. Such a stream can be started again, for another attempt to push it; any
-            other is gone once it was read.
+        is_repeatable: it can be started again, for another attempt to push it; any other is gone once it was read.
+        schema: what all pieces have, which are record batches then; None if that is not known before they are read.
     """
 
-    start: Callable[[], Iterator[pd.DataFrame]]
-    is_whole: bool = False
+    start: Callable[[], Iterator[Piece]]
+    is_repeatable: bool = False
+    schema: pa.Schema | None = None
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> DataStream:
         """The data in one piece. Nothing that is done to a piece reaches the next attempt."""
-        return cls(lambda: iter((frame.copy(deep=False),)), is_whole=True)  # copy-on-write: this copies no data
+        return cls(lambda: iter((frame.copy(deep=False),)), is_repeatable=True)  # copy-on-write: this copies no data
 
     @classmethod
-    def once(cls, pieces: Iterator[pd.DataFrame]) -> DataStream:
+    def once(cls, pieces: Iterator[Piece], schema: pa.Schema | None = None) -> DataStream:
         """Pieces that can be read once."""
-        return cls(lambda: pieces)
+        return cls(lambda: pieces, schema=schema)
 
-    def __iter__(self) -> Iterator[pd.DataFrame]:
+    def __iter__(self) -> Iterator[Piece]:
         """The pieces, at least one, in their order."""
         return self.start()
 
-    def through(self, stage: Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]) -> DataStream:
-        """The same pieces, which pass a stage on their way."""
-        return DataStream(lambda: stage(self.start()), self.is_whole)
+    def through(self, stage: Callable[[Iterator[Piece]], Iterator[Piece]]) -> DataStream:
+        """The same pieces, which pass a stage on their way that looks at them."""
+        return replace(self, start=lambda: stage(self.start()))
 
     def joined(self) -> pd.DataFrame:
         """All pieces as one DataFrame."""
-        return join_chunks(list(self))
+        return join_chunks([as_frame(piece) for piece in self])
 
 
 @dataclass(frozen=True)

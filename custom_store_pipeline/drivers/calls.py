@@ -91,13 +91,13 @@ def instance(version: DriverVersion, method: str, failure: type[DriverCallError]
 
 
 def call_push(push: Callable[..., Any], config: dict[str, Any], entity: str, data: Any, deletes: Any) -> Any:
-    """Calls a driver's push; ``deletes_df`` is optional for drivers as long as there are no deletes."""
+    """Calls a driver's push; the argument for deletes is optional for drivers as long as there are none."""
     # A decorator decides itself what it takes, whatever it wraps.
     signature = inspect.signature(push, follow_wrapped=False)
-    deletes = None if deletes is None else deletes.copy(deep=False)
+    name = "deletes" if push.__name__ == "push_arrow" else "deletes_df"
     for arguments, by_name in (
         ((config, entity, data, deletes), {}),
-        ((config, entity, data), {"deletes_df": deletes}),
+        ((config, entity, data), {name: deletes}),
         *([((config, entity, data), {})] if deletes is None else []),
     ):
         try:
@@ -106,11 +106,11 @@ def call_push(push: Callable[..., Any], config: dict[str, Any], entity: str, dat
             continue
         return push(*arguments, **by_name)
     if deletes is None:
-        called = "(config, entity, data, deletes_df)"
+        called = f"(config, entity, data, {name})"
         raise DriverSignatureError(f"'{push.__name__}{signature}' cannot be called as it will be, with {called}")
     raise DriverSignatureError(
         f"there are {len(deletes)} rows to delete, and '{push.__name__}' does not take them; "
-        "add the argument deletes_df=None, and delete these rows"
+        f"add the argument {name}=None, and delete these rows"
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from custom_store_pipeline.data.pieces import as_frame
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
+from custom_store_pipeline.data.record_batches import deletes_table, in_batches, of_one_schema, record_batch_reader
+from custom_store_pipeline.data.spool import Spool, temporary_files
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.calls import call, call_push, instance
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
@@ -17,7 +21,7 @@ from custom_store_pipeline.errors import PullError, PushError
 from custom_store_pipeline.redaction import Redactor
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from custom_store_pipeline.data.pieces import Piece
 
 _log = logging.getLogger("custom_store_pipeline")
 
@@ -41,21 +45,26 @@ class Endpoint:
     redactor: Redactor
     data_format: DataFormat = field(default_factory=DataFormat)
 
-    def has(self, method: str) -> bool:
+    def has(self, method: Literal["pull_keys", "push_arrow"]) -> bool:
         """Whether the driver has a method that drivers may leave out.
 
         Raises:
             DriverError: the driver cannot be found or imported.
         """
-        found = load_driver_class(self.driver, "pull_data", self.redactor)
+        beside = "push_data" if method == "push_arrow" else "pull_data"
+        found = load_driver_class(self.driver, beside, self.redactor)
         return callable(getattr(found, method, None))
 
     @contextlib.contextmanager
-    def pull(self, method: Literal["pull_data", "pull_keys"] = "pull_data") -> Iterator[PulledData]:
+    def pull(
+        self, method: Literal["pull_data", "pull_keys"] = "pull_data", *, as_arrow: bool = False
+    ) -> Iterator[PulledData]:
         """Opens the entity's data. The driver is closed when the context ends, so the data must be read within it.
 
         Args:
             method: ``pull_data`` for the rows, ``pull_keys`` for the primary keys of all rows.
+            as_arrow: all pieces are record batches of one schema. An Arrow stream that the driver returned is read as
+                it comes; anything else is read at once and kept on disk, because the schema is known at its end.
 
         Raises:
             PullError: the driver raised; the data raises the same while it is read.
@@ -66,10 +75,18 @@ class Endpoint:
         with (
             instance(self.driver, method, PullError, self.redactor) as driver,
             open_data(
-                lambda: getattr(driver, method)(config, self.entity), self.data_format, self._who(method), self.redactor
+                lambda: getattr(driver, method)(config, self.entity),
+                self.data_format,
+                self._who(method),
+                self.redactor,
+                as_arrow=as_arrow,
             ) as pulled,
         ):
             yield pulled
+
+    def as_frames(self, pulled: PulledData) -> PulledData:
+        """What was pulled from here, in pieces of pandas; see :func:`as_frames`."""
+        return as_frames(pulled, self._who("pull_data"), self.redactor)
 
     def fingerprint(self) -> str:
         """What the driver says that changes whenever the entity's data does.
@@ -90,7 +107,10 @@ class Endpoint:
             return self.redactor.text(found)
 
     def push(self, pulled: PulledData) -> PushStatus:
-        """Pushes the entity: pieces through ``push_chunks`` if the driver has it, everything else as one DataFrame.
+        """Pushes the entity.
+
+        Record batches of one schema go through ``push_arrow``; pieces of pandas through ``push_chunks`` if the driver
+        has it, and everything else as one DataFrame through ``push_data``.
 
         Raises:
             PushError: the driver raised, or did not read all chunks.
@@ -98,20 +118,26 @@ class Endpoint:
             PullError: the data raised while it was read.
             DriverError: the driver cannot be found or imported.
         """
-        config = self.make_config()
-        with instance(self.driver, "push_data", PushError, self.redactor) as driver:
-            in_chunks = not pulled.stream.is_whole and hasattr(type(driver), "push_chunks")
-            method = "push_chunks" if in_chunks else "push_data"
-            chunks = iter(pulled.stream) if in_chunks else None
+        config, stream = self.make_config(), pulled.stream
+        takes_arrow = stream.schema is not None
+        with instance(self.driver, "push_arrow" if takes_arrow else "push_data", PushError, self.redactor) as driver:
+            in_chunks = not takes_arrow and not stream.is_repeatable and hasattr(type(driver), "push_chunks")
+            method = "push_arrow" if takes_arrow else "push_chunks" if in_chunks else "push_data"
+            pieces = iter(stream) if takes_arrow or in_chunks else None
 
             def push() -> PushStatus:
-                data = pulled.stream.joined() if chunks is None else chunks
-                return read_status(call_push(getattr(driver, method), config, self.entity, data, pulled.deletes))
+                data: Any = stream.joined() if pieces is None else pieces
+                deletes: Any = None if pulled.deletes is None else pulled.deletes.copy(deep=False)
+                if stream.schema is not None:
+                    data = record_batch_reader(stream.schema, data)
+                    deletes = None if deletes is None else deletes_table(deletes, stream.schema)
+                return read_status(call_push(getattr(driver, method), config, self.entity, data, deletes))
 
             status = call(push, PushError, self._who(method), self.redactor)
-            if chunks is not None and next(chunks, None) is not None:
+            if pieces is not None and next(pieces, None) is not None:
+                what = "all batches of the reader" if takes_arrow else "all chunks"
                 raise PushError(
-                    f"{self._who(method)} returned before it had read all chunks, so rows are missing in the target; "
+                    f"{self._who(method)} returned before it had read {what}, so rows are missing in the target; "
                     "iterate over all of them",
                     terminal=True,
                 )
@@ -122,7 +148,9 @@ class Endpoint:
 
 
 @contextlib.contextmanager
-def open_data(pull: Callable[[], Any], data_format: DataFormat, who: str, redactor: Redactor) -> Iterator[PulledData]:
+def open_data(
+    pull: Callable[[], Any], data_format: DataFormat, who: str, redactor: Redactor, *, as_arrow: bool = False
+) -> Iterator[PulledData]:
     """Reads what a call returns as pulled data, whose failures become our errors; its iterator is closed at the end.
 
     Args:
@@ -130,6 +158,7 @@ def open_data(pull: Callable[[], Any], data_format: DataFormat, who: str, redact
         data_format: how raw values are decoded.
         who: what messages call it.
         redactor: masks secrets in what is raised and in the metadata.
+        as_arrow: all pieces are record batches of one schema.
     """
 
     def warn(text: str) -> None:
@@ -137,17 +166,47 @@ def open_data(pull: Callable[[], Any], data_format: DataFormat, who: str, redact
 
     def read() -> PulledData:
         pulled = read_pulled(pull(), data_format, warn)
+        if as_arrow:
+            pulled = replace(pulled, stream=in_batches(pulled.stream))
         return replace(pulled, metadata=redactor.value(plain_value(pulled.metadata)))
 
     pulled = call(read, PullError, who, redactor)
-    if pulled.stream.is_whole:
+    if pulled.stream.is_repeatable:
         yield pulled
         return
-    with contextlib.closing(_guarded(iter(pulled.stream), who, redactor)) as pieces:
-        yield replace(pulled, stream=DataStream.once(pieces))
+    with contextlib.ExitStack() as until_pushed:
+        pieces = until_pushed.enter_context(contextlib.closing(_guarded(iter(pulled.stream), who, redactor)))
+        stream = DataStream.once(pieces, pulled.stream.schema)
+        if as_arrow and stream.schema is None:
+            spool = until_pushed.enter_context(Spool())
+            with temporary_files():
+                for piece in pieces:
+                    spool.add(piece)
+            stream = call(lambda: of_one_schema(spool), PullError, who, redactor)
+        yield replace(pulled, stream=stream)
 
 
-def _guarded(pieces: Iterator[pd.DataFrame], who: str, redactor: Redactor) -> Generator[pd.DataFrame]:
+def as_frames(pulled: PulledData, who: str, redactor: Redactor) -> PulledData:
+    """What was pulled, in pieces of pandas.
+
+    Args:
+        pulled: what was pulled.
+        who: what messages call its source.
+        redactor: masks secrets in what is raised.
+
+    Raises:
+        UnusableDataError: pandas cannot hold the values of a column; the data raises it while it is read.
+    """
+
+    def converted(pieces: Iterator[Piece]) -> Iterator[Piece]:
+        for piece in pieces:
+            yield call(functools.partial(as_frame, piece), PullError, who, redactor)
+            del piece  # or it would stay in memory while the next one is waited for
+
+    return replace(pulled, stream=replace(pulled.stream.through(converted), schema=None))
+
+
+def _guarded(pieces: Iterator[Piece], who: str, redactor: Redactor) -> Generator[Piece]:
     """The pieces; whatever the driver raises on the way becomes one of our errors."""
     try:
         while (piece := call(lambda: next(pieces, None), PullError, who, redactor)) is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 class PullDriver(Protocol):
@@ -68,5 +69,30 @@ class ChunkedPushDriver(PushDriver, Protocol):
 
         A transfer that failed half-way is retried from its first chunk, so without a transaction this should be an
         upsert. All chunks must be taken.
+        """
+        ...
+
+
+class ArrowPushDriver(Protocol):
+    """A driver that takes an entity as Arrow, which then never becomes pandas. It needs no ``push_data``."""
+
+    @abstractmethod
+    def push_arrow(
+        self, config: dict[str, Any], entity: str, reader: pa.RecordBatchReader, deletes: pa.Table | None = None
+    ) -> Any:
+        """Writes one entity in one call, in one transaction if it can.
+
+        A transfer that failed half-way is retried from its first batch, so without a transaction this should be an
+        upsert. All batches must be taken.
+
+        Args:
+            config: the mapping's settings, a fresh dict for each call; see docs/drivers.md.
+            entity: the entity's name in this store.
+            reader: the rows to write, possibly none; all batches have the reader's schema, and are pulled when asked
+                for.
+            deletes: the rows to delete, or None when there are none.
+
+        Returns:
+            As ``push_data``.
         """
         ...

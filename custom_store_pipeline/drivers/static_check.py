@@ -22,9 +22,12 @@ SIGNATURES: dict[str, str] = {
     "fingerprint": "self, config, entity",
     "push_data": "self, config, entity, df, deletes_df=None",
     "push_chunks": "self, config, entity, chunks, deletes_df=None",
+    "push_arrow": "self, config, entity, reader, deletes=None",
     "close": "self",
 }
-_OPTIONAL = ("pull_keys", "fingerprint", "push_chunks", "close")
+_OPTIONAL = ("pull_keys", "fingerprint", "push_chunks", "push_arrow", "close")
+# A driver that takes Arrow is never called with pandas.
+_INSTEAD = {"push_data": "push_arrow"}
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -53,7 +56,11 @@ def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes
     place = f"{driver.shown}:{own.lineno}: class {own.name}"
     lineage = _lineage(own, classes)
     names = {name for bindings in lineage.values() for name in bindings}
-    if method not in names and _is_complete([classes[name] for name in lineage], tree):
+    if (
+        method not in names
+        and _INSTEAD.get(method) not in names
+        and _is_complete([classes[name] for name in lineage], tree)
+    ):
         misspelt = near(method, names - SIGNATURES.keys())
         remedy = f"rename '{misspelt[0]}', or add" if misspelt else "add"
         raise DriverSignatureError(f"{place} has no method '{method}'; {remedy}: def {method}({SIGNATURES[method]})")
@@ -191,7 +198,7 @@ def _check_arguments(function: _Function, signature: str, place: str) -> None:
         return  # a decorator may change the arguments
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     given = len(signature.split(",")) - (1 if "staticmethod" in decorators else 0)
-    least = given - 1 if "deletes_df" in signature else given  # it is optional as long as there are no deletes
+    least = given - 1 if "deletes" in signature else given  # it is optional as long as there are no deletes
     required = len(names) - len(arguments.defaults)
     required_by_name = [
         argument.arg

@@ -12,8 +12,9 @@ from custom_store_pipeline.config.entity import SIDES, Entity, Side
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.config.models import NO_RETRIES
 from custom_store_pipeline.data.pulled import DataFormat
+from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of
-from custom_store_pipeline.drivers.endpoint import Endpoint, open_data
+from custom_store_pipeline.drivers.endpoint import Endpoint, as_frames, open_data
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.errors import ConfigurationError, DriverCallError, DriverImportError, Problem
 from custom_store_pipeline.identifiers import dagster_identifier
@@ -65,7 +66,7 @@ class CustomStoreIOManager(dg.IOManager):
         run_id = _run_id(context)
         endpoint = self.endpoint(mapping, side, entity, RunValues(run_id, run_id), redactor)
         with redacted_output(redactor), _explained(context.log.error), endpoint.pull() as pulled:
-            return pulled.stream.joined()
+            return endpoint.as_frames(pulled).stream.joined()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Writes what a hand-written asset returned: anything that ``pull_data`` may return as data.
@@ -82,10 +83,17 @@ class CustomStoreIOManager(dg.IOManager):
             redactor,
         )
         who = f"the asset {context.asset_key.to_user_string()}"
+
+        @contextlib.contextmanager
+        def pull() -> Iterator[PulledData]:
+            takes_arrow = endpoint.has("push_arrow")
+            with open_data(lambda: obj, DataFormat(), who, redactor, as_arrow=takes_arrow) as pulled:
+                yield pulled if takes_arrow else as_frames(pulled, who, redactor)
+
         with redacted_output(redactor), _explained(context.log.error):
             result = transfer_entity(
                 entity,
-                lambda: open_data(lambda: obj, DataFormat(), who, redactor),
+                pull,
                 endpoint.push,
                 NO_RETRIES,
                 Progress(warn=context.log.warning),

@@ -12,6 +12,7 @@ from custom_store_pipeline.redaction import Redactor
 from custom_store_pipeline.transfer.pull_and_push import TransferResult
 
 OURS = "custom_store/"
+_NOT_NULL = dg.TableColumnConstraints(nullable=False)
 
 
 def metadata_of(entity: Entity, result: TransferResult, redactor: Redactor, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,7 +21,10 @@ def metadata_of(entity: Entity, result: TransferResult, redactor: Redactor, stat
     A driver's value whose name is used here is kept under ``driver/``. Rates are rows per second.
     """
     # An API's error message that was decoded as data would be a column's name.
-    columns = [dg.TableColumn(redactor.text(name), dtype) for name, dtype in result.columns.items()]
+    columns = [
+        dg.TableColumn(redactor.text(name), column.text, constraints=_NOT_NULL if not column.nullable else None)
+        for name, column in result.columns.items()
+    ]
     ours: dict[str, Any] = {
         "dagster/row_count": result.rows,
         "dagster/column_schema": dg.TableSchema(columns=columns),

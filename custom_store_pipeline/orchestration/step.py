@@ -142,13 +142,17 @@ def _transfer(
         run = state.load(entity, progress.warn)
         source = sources.endpoint(mapping, "from", entity, run, redactor)
         target = targets.endpoint(mapping, "to", entity, run, redactor)
+        takes_arrow = target.has("push_arrow")
         has_keys = config.compares_keys and (config.is_incremental or source.has("pull_keys"))
 
         @contextlib.contextmanager
         def pull() -> Iterator[PulledData]:
             pull_keys = (lambda: source.pull("pull_keys")) if has_keys else None
-            with source.pull() as pulled, state.record(entity, pulled, pull_keys, progress) as recorded:
-                yield recorded
+            with (
+                source.pull(as_arrow=takes_arrow) as pulled,
+                state.record(entity, pulled, pull_keys, progress) as recorded,
+            ):
+                yield recorded if takes_arrow else source.as_frames(recorded)
 
         result = transfer_entity(entity, pull, target.push, config.retries, progress, read_ahead=config.concurrency > 1)
         state.finish(entity)

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.data.frames import join_chunks
+from custom_store_pipeline.data.spool import Spool, temporary_files
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.errors import StateStorageError, UnusableDataError
 from custom_store_pipeline.state.deletions.key_comparison import KeyComparison
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
-from custom_store_pipeline.state.deletions.spool import Spool
 from custom_store_pipeline.state.entity_state import EntityState
 from custom_store_pipeline.state.pushes import PushMarks, PushRecord
 from custom_store_pipeline.state.run_context import RunContext
@@ -38,6 +38,8 @@ from custom_store_pipeline.state.watermarks import Watermarks
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from custom_store_pipeline.data.pieces import Piece
 
 PullKeys = Callable[[], AbstractContextManager[PulledData]]
 
@@ -85,7 +87,7 @@ class Recording:
         self._comparison: KeyComparison | None = None
         self._has_rows = False
         # What else is done with each piece on its way, and when the last one has passed.
-        self._see: list[Callable[[pd.DataFrame], None]] = []
+        self._see: list[Callable[[Piece], None]] = []
         self._at_the_end: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
@@ -108,7 +110,7 @@ class Recording:
                 self._run.check()
                 self._marks.write()
             if self._config.compares_keys:
-                with _temporary_files():
+                with temporary_files():
                     pulled = self._compare(pulled, pull_keys, until_pushed)
             yield replace(
                 pulled,
@@ -164,11 +166,11 @@ class Recording:
         """
         self._marks.mark_orphan()
 
-    def _watched(self, pieces: Iterator[pd.DataFrame], pulled: PulledData) -> Iterator[pd.DataFrame]:
+    def _watched(self, pieces: Iterator[Piece], pulled: PulledData) -> Iterator[Piece]:
         """The one stage that pieces pass: what is stored of them is known before the last one is pushed."""
         for piece in pieces:
             self._watermarks.see(piece)
-            self._has_rows |= not piece.empty
+            self._has_rows |= len(piece) > 0
             for see in self._see:
                 see(piece)
             yield piece
@@ -211,11 +213,11 @@ class Recording:
         before = self._before.snapshot
         comparison = KeyComparison(self._entity.primary_keys, self._config, before, self._folder, self._run, temp)
         self._comparison = comparison
-        if pull_keys is not None and (self._config.is_incremental or not pulled.stream.is_whole):
+        if pull_keys is not None and (self._config.is_incremental or not pulled.stream.is_repeatable):
             self._compare_pulled_keys(pulled.stream, pull_keys, comparison)
             return replace(pulled, deletes=self._merged(pulled.deletes, comparison.deletes))
         # Deletions must be known before the push begins, and are known when the last piece has been read.
-        spool = None if pulled.stream.is_whole else until_pushed.enter_context(Spool())
+        spool = None if pulled.stream.is_repeatable else until_pushed.enter_context(Spool())
         keys = comparison.writer("keys")
         for piece in pulled.stream:
             self._run.check()
@@ -223,7 +225,7 @@ class Recording:
             if spool:
                 spool.add(piece)
         comparison.compare(keys.close())
-        stream = DataStream.once(spool.chunks()) if spool else pulled.stream
+        stream = DataStream.once(spool.pieces(), pulled.stream.schema) if spool else pulled.stream
         return replace(pulled, stream=stream, deletes=self._merged(pulled.deletes, comparison.deletes))
 
     def _compare_pulled_keys(self, stream: DataStream, pull_keys: PullKeys, comparison: KeyComparison) -> None:
@@ -233,7 +235,7 @@ class Recording:
             for piece in source.stream:
                 self._run.check()
                 keys.add(piece)
-        if stream.is_whole:
+        if stream.is_repeatable:
             for piece in stream:
                 rows.add(piece)
             pushed = rows.close()
@@ -241,8 +243,8 @@ class Recording:
             comparison.keep_what_came_between(pushed)
             return
         comparison.compare(keys.close(), of_all_rows=False)
-        self._see.append(_temporary_files()(rows.add))
-        self._at_the_end.append(_temporary_files()(lambda: comparison.keep_what_came_between(rows.close())))
+        self._see.append(temporary_files()(rows.add))
+        self._at_the_end.append(temporary_files()(lambda: comparison.keep_what_came_between(rows.close())))
 
     def _merged(self, own: pd.DataFrame | None, found: pd.DataFrame | None) -> pd.DataFrame | None:
         """The driver's own deletes and those that were found, each row once."""
@@ -258,15 +260,3 @@ class Recording:
         known = set(own[names].itertuples(index=False, name=None))
         others = [row not in known for row in found.itertuples(index=False, name=None)]
         return join_chunks([own, found[others]])
-
-
-@contextlib.contextmanager
-def _temporary_files() -> Iterator[None]:
-    """What the disk refuses, as an error that says what to do; drivers' own errors are not OSErrors here."""
-    try:
-        yield
-    except OSError as error:
-        raise StateStorageError(
-            f"keys and chunks cannot be stored in {tempfile.gettempdir()} while they are compared: {error}; free "
-            "space, or set TMPDIR to a larger disk"
-        ) from None

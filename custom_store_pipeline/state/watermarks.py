@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from custom_store_pipeline.data.pieces import is_arrow, names_of
 from custom_store_pipeline.errors import WatermarkError
 from custom_store_pipeline.state.serialization import UnknownTypeError, encode, plain, shown
 from custom_store_pipeline.state.text_order import misordered
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+    from custom_store_pipeline.data.pieces import Piece
 
 
 class Watermarks:
@@ -36,22 +40,25 @@ class Watermarks:
         self._greatest: dict[str, Any] = {}
         self._doubted: set[str] = set()
 
-    def see(self, frame: pd.DataFrame) -> None:
+    def see(self, piece: Piece) -> None:
         """Takes the rows into account, before they are pushed.
 
         Raises:
             WatermarkError: a column is missing, or its values have no order, cannot be stored or are infinite.
         """
-        if frame.empty:
+        if not len(piece):
             return
+        names = names_of(piece)
         for column in self._columns:
-            if column not in frame.columns:
-                has = ", ".join(map(str, frame.columns))
+            if column not in names:
+                has = ", ".join(map(str, names))
                 raise WatermarkError(
                     f"the offset column '{column}' is not in what was pulled; the columns are {has}; "
                     "pull it too, or name another in offset_columns"
                 )
-            values = _values(frame, column)
+            if names.count(column) > 1:
+                raise WatermarkError(f"the offset column '{column}' was pulled twice; give one of them another name")
+            values = _candidates(piece, column) if is_arrow(piece) else _values(piece[column])
             found = _greatest(column, values)
             self._doubt(column, _doubt(values, found))
             self._greatest[column] = self._greater(column, self._greatest.get(column), found)
@@ -102,13 +109,23 @@ class Watermarks:
             self._warn(f"the offset column '{column}' holds {doubt}, or the next run may miss rows")
 
 
-def _values(frame: pd.DataFrame, column: str) -> pd.Series:
-    """The column's values without nulls."""
+def _candidates(batch: pa.RecordBatch, column: str) -> pd.Series:
+    """Those values of a column that the greatest is among: one, where Arrow knows which it is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from custom_store_pipeline.data.arrow_to_pandas import arrow_to_pandas
+
+    values = batch.column(column)
+    if pa.types.is_temporal(values.type) or pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        values = pa.array([pc.max(values)])  # of floats, NaN is not the greatest
+    return _values(arrow_to_pandas(pa.RecordBatch.from_arrays([values], names=[column]))[column])
+
+
+def _values(values: pd.Series) -> pd.Series:
+    """The values without nulls."""
     import pandas as pd
 
-    values = frame[column]
-    if isinstance(values, pd.DataFrame):
-        raise WatermarkError(f"the offset column '{column}' was pulled twice; give one of them another name")
     values = values.dropna()
     if isinstance(values.dtype, pd.CategoricalDtype) and len(values):
         values = values.astype(values.cat.categories.dtype)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import Retries
+from custom_store_pipeline.data.pieces import ColumnType, column_types, is_arrow, names_of
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, PullError, PushError
@@ -18,7 +19,7 @@ from custom_store_pipeline.transfer.read_ahead import push_while_pulling
 from custom_store_pipeline.transfer.retries import Attempts
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from custom_store_pipeline.data.pieces import Piece
 
 Pull = Callable[[], AbstractContextManager[PulledData]]
 Push = Callable[[PulledData], PushStatus]
@@ -34,7 +35,7 @@ class TransferResult:
         chunks: pieces that the data came in; 1 for a DataFrame.
         pull_seconds: time spent in the source's driver and in decoding, of the attempt that succeeded.
         push_seconds: time spent in the target's driver, of the attempt that succeeded.
-        columns: the columns' names and pandas dtypes, in order.
+        columns: the columns' types by name, in order.
         metadata: the drivers' own values, those of the push before those of the pull where both use a name.
         warning: something to tell the user, or None.
     """
@@ -44,7 +45,7 @@ class TransferResult:
     chunks: int
     pull_seconds: float
     push_seconds: float
-    columns: Mapping[str, str]
+    columns: Mapping[str, ColumnType]
     metadata: Mapping[str, Any]
     warning: str | None
 
@@ -76,7 +77,7 @@ def transfer_entity(
         try:
             with pull() as pulled:
                 opened_in = time.monotonic() - started
-                retried = pushes if pulled.stream.is_whole else None
+                retried = pushes if pulled.stream.is_repeatable else None
                 result = _push(entity, pulled, push, retried, progress, read_ahead=read_ahead)
                 return replace(result, pull_seconds=result.pull_seconds + opened_in)
         except DriverCallError as failure:
@@ -109,13 +110,15 @@ def _push_once(
     progress.check()
     progress.phase, started = "pushing", time.monotonic()
     try:
-        if read_ahead and not pulled.stream.is_whole:
+        if read_ahead and not pulled.stream.is_repeatable:
             status, waited = push_while_pulling(
-                counted, lambda ahead: push(replace(pulled, stream=DataStream.once(ahead))), progress.check
+                counted,
+                lambda ahead: push(replace(pulled, stream=DataStream.once(ahead, pulled.stream.schema))),
+                progress.check,
             )
             progress.check()
         else:
-            status = push(replace(pulled, stream=DataStream(lambda: counted, pulled.stream.is_whole)))
+            status = push(replace(pulled, stream=replace(pulled.stream, start=lambda: counted)))
             waited = counted.seconds
     except CustomStoreError:
         if counted.failure is not None:  # the driver may have wrapped what its data raised
@@ -143,23 +146,23 @@ class _CountedPieces:
         failure: what a piece raised instead of coming, or None.
         rows: rows so far.
         pieces: pieces so far.
-        columns: the columns' names and pandas dtypes so far.
+        columns: the columns' types by name so far.
     """
 
-    def __init__(self, stream: Iterator[pd.DataFrame], primary_keys: Sequence[str], progress: Progress) -> None:
+    def __init__(self, stream: Iterator[Piece], primary_keys: Sequence[str], progress: Progress) -> None:
         self.seconds = 0.0
         self.failure: CustomStoreError | None = None
         self.rows = 0
         self.pieces = 0
-        self.columns: dict[str, str] = {}
+        self.columns: dict[str, ColumnType] = {}
         self._stream = stream
         self._keys = primary_keys
         self._progress = progress
 
-    def __iter__(self) -> Iterator[pd.DataFrame]:
+    def __iter__(self) -> Iterator[Piece]:
         return self
 
-    def __next__(self) -> pd.DataFrame:
+    def __next__(self) -> Piece:
         started = time.monotonic()
         try:
             self._progress.check()
@@ -172,13 +175,16 @@ class _CountedPieces:
         self._count(piece)
         return piece
 
-    def _count(self, piece: pd.DataFrame) -> None:
-        absent = [key for key in self._keys if key not in piece.columns]
-        if absent and not self.pieces and len(piece.columns):
-            has = ", ".join(map(str, piece.columns))
+    def _count(self, piece: Piece) -> None:
+        names = names_of(piece)
+        absent = [key for key in self._keys if key not in names]
+        if absent and not self.pieces and names:
+            has = ", ".join(map(str, names))
             self._progress.warn(f"primary_keys has {', '.join(absent)}, which was not pulled; the columns are {has}")
         self.rows += len(piece)
         self.pieces += 1
         self._progress.rows = self.rows
-        for name, dtype in piece.dtypes.items():
-            self.columns.setdefault(str(name), str(dtype))
+        if is_arrow(piece) and self.columns:  # all record batches of a stream have one schema
+            return
+        for name, found in column_types(piece).items():
+            self.columns.setdefault(name, found)

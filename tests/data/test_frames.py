@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from custom_store_pipeline.data.frames import arrow_to_pandas, index_as_columns, join_chunks, records_to_pandas
+from custom_store_pipeline.data.arrow_to_pandas import arrow_to_pandas
+from custom_store_pipeline.data.frames import index_as_columns, join_chunks, records_to_pandas
 from custom_store_pipeline.errors import UnusableDataError
 
 BIG = 2**53 + 1

@@ -11,6 +11,7 @@ import pytest
 
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.models import Retries
+from custom_store_pipeline.data.pieces import ColumnType
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import PullError, PushError, PushReportedFailureError, UnusableDataError
@@ -68,7 +69,7 @@ def test_what_arrived_is_counted() -> None:
 
     assert stores.rows == [1, 2]
     assert (outcome.rows, outcome.chunks, outcome.deletes) == (2, 2, 0)
-    assert outcome.columns == {"id": "int64"}
+    assert outcome.columns == {"id": ColumnType("int64")}
     assert outcome.metadata == {"by": "push"}
     assert outcome.pull_seconds >= 0
     assert outcome.push_seconds >= 0

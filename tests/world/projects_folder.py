@@ -96,13 +96,16 @@ class ProjectsFolder:
     def definitions(self, **kwargs: Any) -> dg.Definitions:
         return build_definitions(self.path, **kwargs)
 
-    def materialize(self, *keys: str, **kwargs: object) -> Run:
-        """Materializes some assets (`shop/sqlite_store_driver/items`), by default all, in this process."""
+    def materialize(self, *keys: str, instance: dg.DagsterInstance | None = None, **kwargs: object) -> Run:
+        """Materializes some assets (`shop/sqlite_store_driver/items`), by default all, in this process.
+
+        Nothing is remembered after the run, unless an instance is given.
+        """
         definitions = self.definitions(**kwargs)
         job = definitions.resolve_implicit_global_asset_job_def()
         selection = [dg.AssetKey(key.split("/")) for key in keys] or None
-        with dg.DagsterInstance.ephemeral() as instance:
-            result = job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False)
+        with contextlib.nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as used:
+            result = job.execute_in_process(instance=used, asset_selection=selection, raise_on_error=False)
             return Run(result)
 
     def dagster(self, *arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:

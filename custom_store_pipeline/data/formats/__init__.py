@@ -1,4 +1,4 @@
-"""How raw bytes, text and files become DataFrames: one dict, one entry a format.
+"""How raw bytes, text and files become DataFrames or record batches: one dict, one entry a format.
 
 A new format is one entry of :data:`FORMATS`, with a module of this package beside it.
 The readers are those of pandas and pyarrow, and their options are taken
@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 from custom_store_pipeline.data.formats.csv_column_kinds import check_kinds
 from custom_store_pipeline.data.formats.raw import Raw
 from custom_store_pipeline.data.frames import index_as_columns
+from custom_store_pipeline.data.pieces import is_arrow
 from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError, near
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from custom_store_pipeline.data.pieces import Piece
 
 __all__ = [
-    "DATAFRAME", "FORMATS", "FORMAT_NAMES", "Format", "Raw", "check_kinds", "decode", "missing_extra", "unknown_options"
+    "DATAFRAME", "FORMATS", "FORMAT_NAMES", "Format", "Raw", "check_kinds", "decode", "has_schema", "missing_extra",
+    "unknown_options",
 ]  # fmt: skip
 
 _LONGEST_PATH = 4096
@@ -38,9 +40,10 @@ class Format:
 
     Attributes:
         readers: the functions whose parameters are the format's options, as ``module:name``.
-        decode: (raw, options) → DataFrames, lazily where the reader can; as ``module:name`` of this package.
+        decode: (raw, options) → pieces, lazily where the reader can; as ``module:name`` of this package.
         own: options of our own beside the reader's.
         text: whether the format can be given as ``str``.
+        has_schema: a document says the types of its columns, so all its pieces have the same.
         package: the package that the reader needs beyond the required ones, or None.
         extra: the extra of this project that brings the package.
     """
@@ -49,6 +52,7 @@ class Format:
     decode: str
     own: frozenset[str] = frozenset()
     text: bool = True
+    has_schema: bool = False
     package: str | None = None
     extra: str | None = None
 
@@ -58,7 +62,10 @@ FORMATS: dict[str, Format] = {
     "json": Format(("pandas:read_json",), "json_text:decode", own=frozenset({"records"})),
     "jsonl": Format(("pandas:read_json",), "json_text:decode_lines"),
     "parquet": Format(
-        ("pyarrow.parquet:ParquetFile", "pyarrow.parquet:ParquetFile.iter_batches"), "parquet_files:decode", text=False
+        ("pyarrow.parquet:ParquetFile", "pyarrow.parquet:ParquetFile.iter_batches"),
+        "parquet_files:decode",
+        text=False,
+        has_schema=True,
     ),
     "excel": Format(
         ("pandas:read_excel",), "workbooks:decode", frozenset({"exact"}), text=False, package="openpyxl", extra="excel"
@@ -98,6 +105,11 @@ def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, s
     return problems
 
 
+def has_schema(format_name: str) -> bool:
+    """Whether a document in the format says the types of its columns."""
+    return format_name in FORMATS and FORMATS[format_name].has_schema
+
+
 def missing_extra(format_name: str) -> str:
     """What to install so that a format can be read; empty if nothing is missing."""
     wanted = FORMATS.get(format_name)
@@ -115,7 +127,7 @@ def _near(name: str, known: set[str]) -> str:
     return f"; near are {', '.join(found)}" if found else ""
 
 
-def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[Piece]:
     """Decodes what a driver pulled, lazily where the reader can.
 
     Args:
@@ -124,7 +136,7 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
         options: the reader's options, by the reader's own names.
 
     Returns:
-        An iterator of at least one DataFrame.
+        An iterator of at least one piece: DataFrames, or record batches where the format is Arrow's own.
 
     Raises:
         UnusableDataError: the format cannot be read from this kind of value, or an option is unknown.
@@ -151,11 +163,12 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[p
     options = {
         key: value for key, value in options.items() if value is not None or key not in ("chunksize", "batch_size")
     }
-    read: Callable[[Raw, Mapping[str, Any]], Iterator[pd.DataFrame]] = _named(f"{__name__}.{wanted.decode}")
-    return map(index_as_columns, _explained(read(raw, options), raw, format_name))
+    read: Callable[[Raw, Mapping[str, Any]], Iterator[Piece]] = _named(f"{__name__}.{wanted.decode}")
+    pieces = _explained(read(raw, options), raw, format_name)
+    return (piece if is_arrow(piece) else index_as_columns(piece) for piece in pieces)
 
 
-def _explained(chunks: Iterator[pd.DataFrame], raw: Raw, format_name: str) -> Iterator[pd.DataFrame]:
+def _explained(chunks: Iterator[Piece], raw: Raw, format_name: str) -> Iterator[Piece]:
     """Names the data and the format where a reader fails: its own message knows neither."""
     try:
         yield from chunks

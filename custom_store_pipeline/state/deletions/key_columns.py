@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from custom_store_pipeline.data.pieces import is_arrow, names_of
 from custom_store_pipeline.errors import UnusableKeysError
 from custom_store_pipeline.state.serialization import UnknownTypeError, from_text, to_text, zone_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from custom_store_pipeline.data.pieces import Piece
 
 # How the values of a key column are kept, chosen so that equal keys are equal in DuckDB and nothing is rounded:
 # integer (int64), float, text, bytes, date; timestamp, instant (one with a time zone) and duration (microseconds, and
@@ -46,32 +49,35 @@ class KeyColumn:
     zone: str = ""
 
 
-def kept(frame: pd.DataFrame, name: str, method: str) -> tuple[Any, KeyColumn]:
+def kept(piece: Piece, name: str, method: str) -> tuple[Any, KeyColumn]:
     """A key column of some rows that a driver's method returned, as an Arrow array, and how it is kept.
 
     Raises:
         UnusableKeysError: it is missing, holds nulls, or values of no known type.
     """
-    import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    if name not in frame.columns:
-        has = ", ".join(map(str, frame.columns))
+    names = names_of(piece)
+    if name not in names:
+        has = ", ".join(map(str, names))
         raise UnusableKeysError(
             f"the primary key '{name}' is not in what {method} returned; the columns are {has}; pull it, or fix "
             "primary_keys"
         )
-    values = frame[name]
-    if isinstance(values, pd.DataFrame):
+    if names.count(name) > 1:
         raise UnusableKeysError(
             f"the primary key '{name}' is twice in what {method} returned; give one of the columns another name"
         )
-    missing = int(values.isna().sum())
+    values: Any = piece.column(name) if is_arrow(piece) else piece[name]
+    missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() if is_arrow(piece) else values.isna().sum())
     if missing:
         raise UnusableKeysError(
-            f"the primary key '{name}' is null in {missing:,} of {len(frame):,} rows, so deletions are not known; "
+            f"the primary key '{name}' is null in {missing:,} of {len(piece):,} rows, so deletions are not known; "
             f"let {method} leave these rows out, or choose other primary_keys"
         )
+    if is_arrow(piece):
+        return _normal(values, name, method)
     if values.dtype == object:
         values = _with_times(values)
     if values.dtype == object and not _is_of_one_type(values):

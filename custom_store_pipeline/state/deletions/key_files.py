@@ -14,6 +14,8 @@ from custom_store_pipeline.state.deletions.key_columns import KeyColumn, integer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from custom_store_pipeline.data.pieces import Piece
+
 _IN_SCHEMA = b"custom_store_keys"
 
 
@@ -96,16 +98,16 @@ class KeyWriter:
         self._writer: Any = None
         self._count = 0
 
-    def add(self, frame: pd.DataFrame) -> None:
+    def add(self, piece: Piece) -> None:
         """Writes the keys of some rows.
 
         Raises:
             UnusableKeysError: a key column is missing, holds nulls, changes its type, or has values of no known type.
             OSError: the disk is full.
         """
-        if frame.empty:
+        if not len(piece):
             return
-        arrays, columns = zip(*(kept(frame, name, self._method) for name in self._names), strict=True)
+        arrays, columns = zip(*(kept(piece, name, self._method) for name in self._names), strict=True)
         if self._writer is None:
             self._columns = columns
         elif [column.kind for column in columns] != [column.kind for column in self._columns]:
@@ -113,7 +115,7 @@ class KeyWriter:
         if self._writer is None:
             self._writer = self._opened(arrays)
         self._writer.write_table(_table(arrays, self._columns))
-        self._count += len(frame)
+        self._count += len(piece)
 
     def close(self) -> Keys | None:
         """Ends the file; None if there were no rows.

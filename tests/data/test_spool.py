@@ -14,15 +14,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from custom_store_pipeline.data.spool import Spool
 from custom_store_pipeline.errors import UnusableDataError
-from custom_store_pipeline.state.deletions.spool import Spool
 
 
 def through_spool(*chunks: pd.DataFrame) -> list[pd.DataFrame]:
     with Spool() as spool:
         for chunk in chunks:
             spool.add(chunk)
-        return list(spool.chunks())
+        return list(spool.pieces())
 
 
 COLUMNS = {
@@ -97,9 +97,9 @@ def test_chunks_can_be_taken_again_by_another_attempt() -> None:
     with Spool() as spool:
         spool.add(pd.DataFrame({"a": [1]}))
         spool.add(pd.DataFrame({"a": [2]}))
-        next(spool.chunks())
+        next(spool.pieces())
 
-        assert [chunk["a"][0] for chunk in spool.chunks()] == [1, 2]
+        assert [chunk["a"][0] for chunk in spool.pieces()] == [1, 2]
 
 
 def test_slices_of_a_large_frame_take_no_more_space_than_they_have_rows(
@@ -141,4 +141,4 @@ def test_a_full_disk_is_an_error_that_closing_does_not_hide(monkeypatch: pytest.
     with Spool() as spool:
         spool.add(pd.DataFrame({"a": [1]}))
         with pytest.raises(OSError, match="No space left on device"):
-            spool.chunks()
+            spool.pieces()
