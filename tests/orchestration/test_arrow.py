@@ -25,7 +25,8 @@ TARGET = """
                 if deletes is not None:
                     connection.execute(f'DELETE FROM "{entity}" WHERE id IN (SELECT id FROM deletes)')
                 connection.execute("COMMIT")
-            return {"types": ", ".join(map(str, reader.schema.types)), "deleted": 0 if deletes is None else len(deletes)}
+            types = ", ".join(map(str, reader.schema.types))
+            return {"types": types, "deleted": 0 if deletes is None else len(deletes)}
 """
 
 MAPPING = """
@@ -70,7 +71,8 @@ def test_an_arrow_stream_arrives_as_it_was(lake: ProjectsFolder) -> None:
     source(
         lake,
         """
-schema = pa.schema([pa.field("id", pa.int64(), nullable=False), ("amount", pa.decimal128(38, 9)), ("at", pa.timestamp("us", "UTC"))])
+key = pa.field("id", pa.int64(), nullable=False)
+schema = pa.schema([key, ("amount", pa.decimal128(38, 9)), ("at", pa.timestamp("us", "UTC"))])
 batches = (pa.record_batch([[n], [decimal.Decimal(n)], [n]], schema=schema) for n in range(3))
 return pa.RecordBatchReader.from_batches(schema, batches)
 """,
@@ -115,7 +117,10 @@ def test_state_and_deletions(lake: ProjectsFolder, monkeypatch: pytest.MonkeyPat
     def pull(*ids: int) -> None:
         source(
             lake,
-            f'return pa.table({{"id": pa.array({list(ids)}, pa.int32()), "at": pa.array({list(ids)}, pa.timestamp("us"))}})',
+            f"""
+ids = {list(ids)}
+return pa.table({{"id": pa.array(ids, pa.int32()), "at": pa.array(ids, pa.timestamp("us"))}})
+""",
         )
 
     lake.mapping(MAPPING.format(more="offset: {offset_columns: [at]}", options="delete_type: keys"))
