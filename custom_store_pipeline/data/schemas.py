@@ -50,7 +50,8 @@ def _wider(before: pa.Field, now: pa.Field, batch: int) -> pa.Field:
     import pyarrow as pa
 
     try:
-        found = pa.unify_schemas([pa.schema([before]), pa.schema([now])], promote_options="permissive").field(0)
+        both = [pa.schema([_as_decimals(one, other)]) for one, other in ((before, now), (now, before))]
+        found = pa.unify_schemas(both, promote_options="permissive").field(0)
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         found = None
     if found is None or _changes_values(before.type, found.type) or _changes_values(now.type, found.type):
@@ -59,6 +60,18 @@ def _wider(before: pa.Field, now: pa.Field, batch: int) -> pa.Field:
             "Arrow holds both without changing values; let pull_data yield it as one type, such as text"
         )
     return found.remove_metadata()
+
+
+def _as_decimals(field: pa.Field, other: pa.Field) -> pa.Field:
+    """An integer field beside one of decimals as one of decimals that hold all its integers.
+
+    Arrow's own choice has a digit too few for them.
+    """
+    import pyarrow as pa
+
+    if not (pa.types.is_integer(field.type) and pa.types.is_decimal(other.type)):
+        return field
+    return field.with_type(pa.decimal128(len(str(2**field.type.bit_width)), 0))
 
 
 def _changes_values(kind: pa.DataType, wider: pa.DataType) -> bool:

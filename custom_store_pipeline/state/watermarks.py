@@ -117,9 +117,17 @@ def _candidates(batch: pa.RecordBatch, column: str) -> pd.Series:
     from custom_store_pipeline.data.arrow_to_pandas import arrow_to_pandas
 
     values = batch.column(column)
-    if pa.types.is_temporal(values.type) or pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+    if any(has_type(values.type) for has_type in _with_max()):
         values = pa.array([pc.max(values)])  # of floats, NaN is not the greatest
     return _values(arrow_to_pandas(pa.RecordBatch.from_arrays([values], names=[column]))[column])
+
+
+def _with_max() -> Sequence[Callable[[Any], bool]]:
+    """The types of which Arrow knows the greatest value; pandas does of others."""
+    import pyarrow as pa
+
+    of = pa.types
+    return of.is_integer, of.is_float32, of.is_float64, of.is_timestamp, of.is_date, of.is_time
 
 
 def _values(values: pd.Series) -> pd.Series:

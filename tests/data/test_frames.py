@@ -19,15 +19,6 @@ def test_integers_without_nulls_are_pandas_usual_ones() -> None:
     assert records_to_pandas([{"id": 1}, {"id": 2}])["id"].dtype == "int64"
 
 
-@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
-def test_every_size_of_integers_has_its_nullable_kind(kind: str) -> None:
-    frame = arrow_to_pandas(pa.table({"id": pa.array([1, None], kind)}))
-
-    assert str(frame["id"].dtype).lower() == kind
-    assert frame["id"][0] == 1
-    assert pd.isna(frame["id"][1])
-
-
 def test_floats_of_records_stay_floats() -> None:
     assert records_to_pandas([{"x": 1.5}, {"x": None}, {"x": 2}])["x"].dtype == "float64"
 
@@ -70,12 +61,6 @@ def test_integers_are_joined_with_a_chunk_of_missing_dates() -> None:
     frame = join_chunks([pd.DataFrame({"a": pd.to_datetime([None])}), pd.DataFrame({"a": [BIG]})])
 
     assert frame["a"][1] == BIG
-
-
-def test_nested_columns_of_the_same_name_are_left_as_they_are() -> None:
-    table = pa.table([pa.array([[1]]), pa.array([[2]])], names=["a", "a"])
-
-    assert arrow_to_pandas(table).shape == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -158,72 +143,6 @@ def test_an_index_in_which_nothing_is_lost_stays() -> None:
         assert index_as_columns(frame) is frame
     grouped = pd.concat({"eu": numbered}, names=["region", None])
     assert list(index_as_columns(grouped).columns) == ["region", "a"]
-
-
-DAYS = pa.array([0, 10_000_000], pa.int32())
-
-
-@pytest.mark.parametrize(
-    ("column", "what"),
-    [
-        (
-            pa.array([1000, 1], pa.time64("ns")),
-            "of Arrow's type time64[ns] with 00:00:00.000000001 (row 1), which Python cannot hold; "
-            "cast it to time64('us'), or to text",
-        ),
-        (
-            DAYS.cast(pa.date32()),
-            "of Arrow's type date32[day] with 29349-01-26 (row 1), which Python cannot hold; "
-            "cast it to timestamp('s'), or to text",
-        ),
-        (
-            pa.array([0, -(10**6)], pa.int32()).cast(pa.date32()),
-            "of Arrow's type date32[day] with -0768-02-04 (row 1), which Python cannot hold; "
-            "cast it to timestamp('s'), or to text",
-        ),
-        (
-            DAYS.cast(pa.date32()).cast(pa.date64()),
-            "of Arrow's type date64[ms] with 29349-01-26 (row 1), which Python cannot hold; "
-            "cast it to timestamp('ms'), or to text",
-        ),
-        (
-            pa.array([[0], [10_000_000]], pa.list_(pa.int32())).cast(pa.list_(pa.date32())),
-            "of Arrow's type list<item: date32[day]> with a value (row 1), which Python cannot hold; "
-            "cast it to another, such as text",
-        ),
-    ],
-    ids=["time64", "date32", "before year 1", "date64", "nested"],
-)
-def test_what_python_cannot_hold_is_refused_by_column_and_value(column: pa.Array, what: str) -> None:
-    with pytest.raises(UnusableDataError) as raised:
-        arrow_to_pandas(pa.table({"id": [1, 2], "at": column}))
-
-    assert str(raised.value) == f"returned the column 'at' {what}"
-
-
-@pytest.mark.parametrize("kind", [pa.time64("us"), pa.string()])
-def test_the_remedies_for_times_work(kind: pa.DataType) -> None:
-    times = pa.array([1_000], pa.time64("ns"))
-
-    assert str(arrow_to_pandas(pa.table({"at": times.cast(kind)}))["at"][0]).startswith("00:00:00.000001")
-
-
-@pytest.mark.parametrize(("kind", "year"), [(pa.timestamp("s"), "29349"), (pa.string(), "29349")])
-def test_the_remedies_for_dates_work(kind: pa.DataType, year: str) -> None:
-    assert year in str(arrow_to_pandas(pa.table({"on": DAYS.cast(pa.date32()).cast(kind)}))["on"][1])
-
-
-def test_types_of_arrow_that_pandas_does_not_know_are_refused_with_their_column() -> None:
-    union = pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", "b"])])
-
-    with pytest.raises(UnusableDataError, match="the column 'a' of Arrow's type sparse_union.*, which Python cannot"):
-        arrow_to_pandas(pa.table({"a": union}))
-
-
-def test_nested_integers_of_columns_of_the_same_name_keep_their_digits() -> None:
-    frame = arrow_to_pandas(pa.table([pa.array([[BIG, None]]), pa.array([[None, BIG]])], names=["a", "a"]))
-
-    assert frame.to_numpy().tolist() == [[[BIG, None], [None, BIG]]]
 
 
 def test_integers_in_columns_of_the_same_name_keep_their_digits() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.data.pieces import is_arrow, names_of
+from custom_store_pipeline.data.pieces import as_frame, is_arrow, names_of
 from custom_store_pipeline.errors import UnusableKeysError
 from custom_store_pipeline.state.serialization import UnknownTypeError, from_text, to_text, zone_name
 
@@ -69,14 +69,15 @@ def kept(piece: Piece, name: str, method: str) -> tuple[Any, KeyColumn]:
         raise UnusableKeysError(
             f"the primary key '{name}' is twice in what {method} returned; give one of the columns another name"
         )
-    values: Any = piece.column(name) if is_arrow(piece) else piece[name]
-    missing = int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() if is_arrow(piece) else values.isna().sum())
+    values = _column(piece, name)
+    of_arrow = isinstance(values, pa.Array)
+    missing = pc.is_null(values, nan_is_null=True).true_count if of_arrow else values.isna().sum()
     if missing:
         raise UnusableKeysError(
             f"the primary key '{name}' is null in {missing:,} of {len(piece):,} rows, so deletions are not known; "
             f"let {method} leave these rows out, or choose other primary_keys"
         )
-    if is_arrow(piece):
+    if of_arrow:
         return _normal(values, name, method)
     if values.dtype == object:
         values = _with_times(values)
@@ -87,6 +88,18 @@ def kept(piece: Piece, name: str, method: str) -> tuple[Any, KeyColumn]:
         return _normal(array, name, method)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return _typed(values, name, method)  # values that Arrow has no common type for, such as integers beyond 64 bits
+
+
+def _column(piece: Piece, name: str) -> Any:
+    """The column as an Arrow array if that is how its values are kept, and else as a Series."""
+    import pyarrow as pa
+
+    if not is_arrow(piece):
+        return piece[name]
+    kind = piece.schema.field(name).type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return piece.column(name) if _normal_type(kind) is not None else as_frame(piece.select([name]))[name]
 
 
 def _is_of_one_type(values: pd.Series[Any]) -> bool:
@@ -128,27 +141,48 @@ def _normal(array: Any, name: str, method: str) -> tuple[Any, KeyColumn]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = array.type
-    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):  # one chunk of which may fit and another not
-        return array.cast(pa.int64()), KeyColumn(name, "integer")
-    if pa.types.is_floating(kind):
-        return array.cast(pa.float64()), KeyColumn(name, "float")
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return array.cast(pa.large_string()), KeyColumn(name, "text")
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return array.cast(pa.large_binary()), KeyColumn(name, "bytes")
-    if pa.types.is_date(kind):
-        return array.cast(pa.date32()), KeyColumn(name, "date")
-    if pa.types.is_timestamp(kind):
-        return _split(array), KeyColumn(name, "instant" if kind.tz else "timestamp", kind.unit, _zone(kind))
-    if pa.types.is_duration(kind):
-        return _split(array), KeyColumn(name, "duration", kind.unit)
-    return _typed(array.to_pandas(), name, method)
+    match _normal_type(kind):
+        case None:
+            return _typed(array.to_pandas(), name, method)
+        case "instant" | "timestamp" | "duration" as split:
+            return _split(array), KeyColumn(name, split, kind.unit, _zone(kind))
+        case normal:
+            return array.cast(_cast_to(normal)), KeyColumn(name, normal)
+
+
+def _normal_type(kind: Any) -> str | None:
+    """How values of a type of Arrow are kept; None if as text that says their type."""
+    import pyarrow as pa
+
+    of = pa.types
+    if of.is_integer(kind) and not of.is_uint64(kind):  # one chunk of which may fit and another not
+        return "integer"
+    if of.is_timestamp(kind):
+        return "instant" if kind.tz else "timestamp"
+    found = {
+        "float": (of.is_floating,),
+        "text": (of.is_string, of.is_large_string, of.is_string_view),
+        "bytes": (of.is_binary, of.is_large_binary, of.is_binary_view),
+        "date": (of.is_date,),
+        "duration": (of.is_duration,),
+    }
+    return next((name for name, checks in found.items() if any(check(kind) for check in checks)), None)
+
+
+def _cast_to(normal: str) -> Any:
+    import pyarrow as pa
+
+    return {
+        "integer": pa.int64(), "float": pa.float64(), "text": pa.large_string(), "bytes": pa.large_binary(),
+        "date": pa.date32(),
+    }[normal]  # fmt: skip
 
 
 def _zone(kind: Any) -> str:
     import pandas as pd
 
-    return zone_name(pd.Timestamp(0, tz=kind.tz)) if kind.tz else ""
+    tz = getattr(kind, "tz", None)
+    return zone_name(pd.Timestamp(0, tz=tz)) if tz else ""
 
 
 _WHOLE, _REST = "microseconds", "nanoseconds"
