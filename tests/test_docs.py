@@ -41,7 +41,9 @@ def test_the_picture_of_the_rooms_is_that_of_the_imports() -> None:
 
 
 def test_the_public_names_are_frozen() -> None:
-    assert custom_store_pipeline.__all__ == ["ChunkedPushDriver", "PullDriver", "Pulled", "PushDriver", "TerminalError"]
+    assert custom_store_pipeline.__all__ == [
+        "ArrowPushDriver", "ChunkedPushDriver", "PullDriver", "Pulled", "PushDriver", "TerminalError",
+    ]  # fmt: skip
 
 
 SECTIONS: dict[str, type[BaseModel]] = {

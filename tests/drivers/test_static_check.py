@@ -143,6 +143,14 @@ def test_a_driver_that_works_is_not_refused(projects: ProjectsFolder, source: st
     check_driver(find_driver(projects.path, "shop", "a_store_driver"), "pull_data")
 
 
+def test_a_driver_that_takes_arrow_needs_no_push_data(projects: ProjectsFolder) -> None:
+    projects.driver(
+        "a_store_driver", "class AStoreDriver:\n    def push_arrow(self, config, entity, reader, deletes=None): ..."
+    )
+
+    check_driver(find_driver(projects.path, "shop", "a_store_driver"), "push_data")
+
+
 WHERE = "projects/shop/custom_store_driver/a_store_driver.py:2: class AStoreDriver"
 WRONG = {
     "async def pull_data(self, config, entity): ...": f"{WHERE}: 'pull_data' is async, and nothing awaits it; ",
@@ -156,6 +164,7 @@ WRONG = {
     "def __init__(self, url): ...\n    def pull_data(self, c, e): ...": f"{WHERE}: '__init__(self, url)' cannot",
     "def pull_data(self, c, e): ...\n    def close(self, x): ...": f"{WHERE}: 'close(self, x)' cannot",
     "def pull_data(self, c, e): ...\n    def push_chunks(self, c, e): ...": f"{WHERE}: 'push_chunks(self, c,",
+    "def pull_data(self, c, e): ...\n    def push_arrow(self, c, e): ...": f"{WHERE}: 'push_arrow(self, c, e)' cannot",
 }
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
+import re
 from typing import Any
 
 import duckdb
 import pytest
 
-from tests.world.projects_folder import ProjectsFolder
+from tests.world.projects_folder import CHECKOUT, ProjectsFolder
 
 TARGET = """
     import duckdb
 
     class LakeStoreDriver:
         def push_arrow(self, config, entity, reader, deletes=None):
+            no_rows = reader.schema.empty_table()
             with duckdb.connect(config["args"]["path"]) as connection:
                 # DuckDB reads variables that hold Arrow by their names.
-                connection.execute(f'CREATE TABLE IF NOT EXISTS "{entity}" AS SELECT * FROM reader LIMIT 0')
+                connection.execute(f'CREATE TABLE IF NOT EXISTS "{entity}" AS SELECT * FROM no_rows')
                 connection.execute("BEGIN")
                 pushed = reader.read_all()
                 connection.execute(f'DELETE FROM "{entity}" WHERE id IN (SELECT id FROM pushed)')
@@ -149,3 +152,54 @@ def test_types_without_a_common_one_are_refused(lake: ProjectsFolder) -> None:
         "pull_data of 'shop/items_store_driver' for 'items' yielded the column 'id' as int64 at first and as string in "
         "batch 2; no type of Arrow holds both without changing values; let pull_data yield it as one type, such as text"
     ) in run.summary
+
+
+def test_a_source_that_fails_half_way_is_named_and_nothing_is_committed(lake: ProjectsFolder) -> None:
+    source(
+        lake,
+        """
+def batches():
+    yield pa.record_batch({"id": [1]})
+    raise ValueError("page 2 is missing")
+return pa.RecordBatchReader.from_batches(pa.schema([("id", pa.int64())]), batches())
+""",
+    )
+    lake.mapping(MAPPING.format(more="", options=""))
+
+    run = lake.materialize()
+
+    assert not run.success
+    # pyarrow puts its own error around what a generator inside of a reader raises.
+    assert re.search("pull_data of 'shop/items_store_driver' for 'items' raised .*: page 2 is missing", run.summary)
+    assert rows(lake) == []
+
+
+def test_rows_of_pandas_can_be_pushed_again(lake: ProjectsFolder) -> None:
+    text = TARGET.replace(
+        "pushed = reader.read_all()",
+        """pushed = reader.read_all()
+                if not __import__("os").path.exists("failed once"):
+                    open("failed once", "w").close()
+                    raise OSError("busy")""",
+    )
+    lake.driver("lake_store_driver", text)
+    source(lake, 'with open("pulls", "a") as file: file.write("x")\nyield [{"id": 1}]\nyield [{"id": 2}]')
+    lake.mapping(MAPPING.format(more="", options="retries: {max_attempts: 2, delay: 0}"))
+
+    run = lake.materialize()
+
+    assert run.success, run.summary
+    assert [row[0] for row in rows(lake)] == [1, 2]
+    assert (lake.root / "pulls").read_text() == "x"  # kept on disk, so they were not pulled again
+
+
+def test_the_example_of_the_documentation(lake: ProjectsFolder) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs/drivers.md").read_text(), re.DOTALL)
+    lake.driver("lake_store_driver", next(block for block in blocks if "push_arrow" in block))
+    source(lake, 'return pa.table({"id": [1, 2], "amount": [decimal.Decimal("1.50"), None]}), [{"id": 2}]')
+    lake.mapping(MAPPING.format(more="", options=""))
+
+    run = lake.materialize()
+
+    assert run.success, run.summary
+    assert rows(lake) == [(1, decimal.Decimal("1.50"))]
