@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from croniter import croniter
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -56,6 +55,8 @@ def _url(url: str) -> str:
 
 
 def _cron(text: str) -> str:
+    from croniter import croniter  # not imported for the default, which is not checked
+
     if not croniter.is_valid(text) or len(text.split()) != 5:
         raise ValueError(f"'{text}' is not a cron string of five fields")
     return text

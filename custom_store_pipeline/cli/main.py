@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from custom_store_pipeline.cli.table import print_table
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
@@ -60,7 +59,7 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
             "mapping files are <project_name>/mappings/<name>.yaml in the projects folder"
         )
     else:
-        _print_table(mappings)
+        _print_mappings(mappings)
     if not as_json:
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
@@ -84,17 +83,15 @@ def status(projects: Sequence[str]) -> None:
     for name in projects:
         if name not in known:
             raise click.ClickException(f"no project '{name}' with valid mappings; there are: {', '.join(known)}")
-    table = Table("entity", "rows", "seconds", "when (UTC)", "where it is now")
-    for column in table.columns[1:3]:
-        column.justify = "right"
+    rows = []
     for entity in latest_status([mapping for mapping in loaded.mappings if mapping.project in (projects or known)]):
         failed = ", last run failed" if entity.last_run_failed else ""
         if entity.rows is None or entity.seconds is None or entity.when is None:
-            table.add_row(entity.entity, "–", "–", f"never{failed}", f"not yet in {entity.key}")
+            rows.append([entity.entity, "–", "–", f"never{failed}", f"not yet in {entity.key}"])
         else:
             when = f"{entity.when:%Y-%m-%d %H:%M:%S}{failed}"
-            table.add_row(entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location)
-    _console().print(table)
+            rows.append([entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location])
+    print_table(["entity", "rows", "seconds", "when (UTC)", "where it is now"], rows, right=(1, 2))
 
 
 @main.group()
@@ -240,19 +237,12 @@ def _as_json(
     }
 
 
-def _print_table(mappings: Sequence[LoadedMapping]) -> None:
-    table = Table("project", "mapping", "from store", "to store", "entities")
+def _print_mappings(mappings: Sequence[LoadedMapping]) -> None:
+    rows = []
     for mapping in mappings:
         entities = ", ".join(entity.name for entity in mapping.entities)
         stores = ["/".join(key[:2]) for key in (mapping.entities[0].source_key, mapping.entities[0].target_key)]
-        table.add_row(mapping.project, mapping.name, *stores, entities)
-    _console().print(table)
+        rows.append([mapping.project, mapping.name, *stores, entities])
+    print_table(["project", "mapping", "from store", "to store", "entities"], rows)
     count = sum(len(mapping.entities) for mapping in mappings)
     click.echo(f"No problems. Mappings: {len(mappings)}, entities: {count}.")
-
-
-def _console() -> Console:
-    # In a log or a pipe, rich would cut the table at 80 columns.
-    # Entities may be called "[b]", which is not markup.
-    width = None if Console().is_terminal else 200
-    return Console(width=width, markup=False, emoji=False, highlight=False)
