@@ -14,6 +14,7 @@ from custom_store_pipeline.cli.table import print_table
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
+from custom_store_pipeline.orchestration.garbage_collection import frozen_objects
 from custom_store_pipeline.projects.loading import Projects, check_format_options, load_projects
 from custom_store_pipeline.settings import projects_folder, with_env_file
 
@@ -43,7 +44,8 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
     mappings: list[LoadedMapping] = []
     for path in paths or [_projects_dir()]:
         folder, wanted = _scope(path.resolve())
-        projects = load_projects(folder)
+        with frozen_objects():
+            projects = load_projects(folder)
         chosen = [mapping for mapping in projects.mappings if mapping.file.path.is_relative_to(wanted)]
         problems.update(_problems_below(projects, wanted), check_format_options(chosen))
         mappings += chosen
