@@ -34,16 +34,15 @@ def table_lines(
     """The lines of a table that is at most so wide, if that leaves a character for each column."""
     natural = [max(_width(row[column]) for row in (header, *rows)) for column in range(len(header))]
     widths = _fitting(natural, width - 3 * len(natural) - 1)
-    yield _rule(widths, "┏━┳┓")
+    yield _rule(widths, *"┏━┳┓")
     yield from _row(header, widths, right, "┃")
-    yield _rule(widths, "┡━╇┩")
+    yield _rule(widths, *"┡━╇┩")
     for row in rows:
         yield from _row(row, widths, right, "│")
-    yield _rule(widths, "└─┴┘")
+    yield _rule(widths, *"└─┴┘")
 
 
-def _rule(widths: Sequence[int], characters: str) -> str:
-    left, line, between, right = characters
+def _rule(widths: Sequence[int], left: str, line: str, between: str, right: str) -> str:
     return left + between.join(line * (width + 2) for width in widths) + right
 
 
