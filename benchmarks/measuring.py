@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,7 @@ class Measured:
 
     Attributes:
         seconds: from its start to its end.
+        cpu: seconds of CPU, its own and the system's for it; these vary less than the others.
         transfer: seconds from the source's answer to the sink's commit, by the clocks in the shared drivers; nan if
             the process moved nothing.
         arrived: what the sinks say has arrived, by entity.
@@ -39,6 +41,7 @@ class Measured:
     """
 
     seconds: float
+    cpu: float
     transfer: float
     arrived: Mapping[str, str]
     output: str
@@ -70,15 +73,15 @@ def measured(command: Command, environment: Mapping[str, str], timeout: float = 
         }
         log = folder / "output.log"
         with log.open("wb") as output:
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), _cpu_of_children()
             done = subprocess.run(
                 command, cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT, timeout=timeout, check=False
             )
-            seconds = time.perf_counter() - begun
+            seconds, cpu = time.perf_counter() - begun, _cpu_of_children() - cpu
         text = log.read_text(errors="replace")
         if done.returncode != 0:
             raise FailedRunError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{text}")
-        return Measured(seconds, _transfer(folder), _arrived(folder), text)
+        return Measured(seconds, cpu, _transfer(folder), _arrived(folder), text)
 
 
 def own_memory(field: str) -> float:
@@ -90,6 +93,11 @@ def own_memory(field: str) -> float:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
     raise LookupError(field)
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _transfer(folder: Path) -> float:

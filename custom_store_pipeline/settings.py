@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from croniter import croniter
-from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
@@ -56,6 +54,8 @@ def _url(url: str) -> str:
 
 
 def _cron(text: str) -> str:
+    from croniter import croniter  # not imported for the default, which is not checked
+
     if not croniter.is_valid(text) or len(text.split()) != 5:
         raise ValueError(f"'{text}' is not a cron string of five fields")
     return text
@@ -158,7 +158,7 @@ def with_env_file() -> Iterator[None]:
     As with these, the file wins over the environment, and a name without ``=`` is ignored. Dagster's own function would
     cost the second that it takes to import Dagster.
     """
-    found = {name: value for name, value in dotenv_values(Path.cwd() / ".env").items() if value is not None}
+    found = _read_env_file(Path.cwd() / ".env")
     before = {name: os.environ.get(name) for name in found}
     os.environ.update(found)
     try:
@@ -169,3 +169,11 @@ def with_env_file() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    from dotenv import dotenv_values  # not imported where there is no such file
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}

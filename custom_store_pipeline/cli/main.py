@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from custom_store_pipeline.config.entity import Entity
-from custom_store_pipeline.config.mapping import LoadedMapping
-from custom_store_pipeline.errors import ConfigurationError, CustomStoreError, Problem, did_you_mean
-from custom_store_pipeline.projects.loading import Projects, check_format_options, load_projects
-from custom_store_pipeline.settings import projects_folder, with_env_file
+# The rest is imported by the commands: pydantic, which all of it needs, by none that only shows its help, and Dagster,
+# which takes a second, not by `validate`.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +22,23 @@ def main(context: click.Context) -> None:
 
     A file .env in the working folder is read, as the command dagster does.
     """
+    context.with_resource(_without_plugins_of_pydantic())
+    from custom_store_pipeline.settings import with_env_file
+
     context.with_resource(with_env_file())
+
+
+@contextlib.contextmanager
+def _without_plugins_of_pydantic() -> Iterator[None]:
+    """Within it, pydantic does not look through all installed packages for plugins, which takes a tenth of a start."""
+    if "PYDANTIC_DISABLE_PLUGINS" in os.environ:
+        yield
+        return
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    try:
+        yield
+    finally:
+        os.environ.pop("PYDANTIC_DISABLE_PLUGINS")
 
 
 @main.command()
@@ -40,31 +51,9 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
     with 1 and prints every problem (file:line:column: key: message), or with 0 and prints a table of what is there.
     Keys that have no effect are warned of.
     """
-    problems: set[Problem] = set()
-    mappings: list[LoadedMapping] = []
-    for path in paths or [_projects_dir()]:
-        folder, wanted = _scope(path.resolve())
-        projects = load_projects(folder)
-        chosen = [mapping for mapping in projects.mappings if mapping.file.path.is_relative_to(wanted)]
-        problems.update(_problems_below(projects, wanted), check_format_options(chosen))
-        mappings += chosen
-    warnings = sorted({warning for mapping in mappings for warning in mapping.warnings})
-    if as_json:
-        click.echo(json.dumps(_as_json(sorted(problems), warnings, mappings), indent=2, ensure_ascii=False))
-    elif problems:
-        click.echo("\n".join(str(problem) for problem in sorted(problems)))
-        click.echo(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
-    elif not mappings:
-        raise click.ClickException(
-            f"no mapping file in {', '.join(map(str, paths or [_projects_dir()]))}; "
-            "mapping files are <project_name>/mappings/<name>.yaml in the projects folder"
-        )
-    else:
-        _print_table(mappings)
-    if not as_json:
-        for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
-    if problems:
+    from custom_store_pipeline.cli.validation import validated
+
+    if not validated(paths, as_json=as_json):
         raise SystemExit(1)
 
 
@@ -76,25 +65,25 @@ def status(projects: Sequence[str]) -> None:
     PROJECTS are names of projects; by default all. Reads the Dagster instance that DAGSTER_HOME names.
     """
     _check_dagster_home()
-    # Dagster takes a second to import, which `validate` need not pay.
+    from custom_store_pipeline.cli.chosen import folder_of_projects
     from custom_store_pipeline.cli.status import latest_status
+    from custom_store_pipeline.cli.table import print_table
+    from custom_store_pipeline.projects.loading import load_projects
 
-    loaded = load_projects(_projects_dir())
+    loaded = load_projects(folder_of_projects())
     known = sorted({mapping.project for mapping in loaded.mappings})
     for name in projects:
         if name not in known:
             raise click.ClickException(f"no project '{name}' with valid mappings; there are: {', '.join(known)}")
-    table = Table("entity", "rows", "seconds", "when (UTC)", "where it is now")
-    for column in table.columns[1:3]:
-        column.justify = "right"
+    rows = []
     for entity in latest_status([mapping for mapping in loaded.mappings if mapping.project in (projects or known)]):
         failed = ", last run failed" if entity.last_run_failed else ""
         if entity.rows is None or entity.seconds is None or entity.when is None:
-            table.add_row(entity.entity, "–", "–", f"never{failed}", f"not yet in {entity.key}")
+            rows.append([entity.entity, "–", "–", f"never{failed}", f"not yet in {entity.key}"])
         else:
             when = f"{entity.when:%Y-%m-%d %H:%M:%S}{failed}"
-            table.add_row(entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location)
-    _console().print(table)
+            rows.append([entity.entity, f"{entity.rows:,}", f"{entity.seconds:.2f}", when, entity.location])
+    print_table(["entity", "rows", "seconds", "when (UTC)", "where it is now"], rows, right=(1, 2))
 
 
 @main.group()
@@ -112,9 +101,10 @@ def show_state(entities: Sequence[str], as_json: bool) -> None:
     name if it is the only one of that name.
     """
     _check_dagster_home()
+    from custom_store_pipeline.cli.chosen import chosen
     from custom_store_pipeline.cli.state import parts_and_reports
 
-    reports = [report for _, report in parts_and_reports(_chosen(entities)) if report]
+    reports = [report for _, report in parts_and_reports(chosen(entities)) if report]
     if as_json:
         click.echo(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
     elif not reports:
@@ -133,9 +123,11 @@ def reset_state(entities: Sequence[str], partitions: Sequence[str], yes: bool) -
     The target is left as it is; so is the history in Dagster. ENTITY is as in `state show`.
     """
     _check_dagster_home()
+    from custom_store_pipeline.cli.chosen import chosen
     from custom_store_pipeline.cli.state import parts_and_reports, reset_all
+    from custom_store_pipeline.errors import CustomStoreError
 
-    found = [(part, report) for part, report in parts_and_reports(_chosen(entities))]
+    found = [(part, report) for part, report in parts_and_reports(chosen(entities))]
     for partition in partitions:
         if partition not in [part.partition_key for part, _ in found]:
             known = ", ".join(part.partition_key for part, _ in found if part.partition_key) or "none"
@@ -164,95 +156,3 @@ def _check_dagster_home() -> None:
         raise click.ClickException(
             "DAGSTER_HOME is not set, so no state is stored; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
         )
-
-
-def _chosen(names: Sequence[str]) -> list[Entity]:
-    """The entities with these names; all of them without names."""
-    entities = [entity for mapping in load_projects(_projects_dir()).mappings for entity in mapping.entities]
-    chosen: list[Entity] = []
-    for name in names:
-        found = [entity for entity in entities if "/".join(entity.target_key) == name] or [
-            entity for entity in entities if name in (entity.name, entity.target_name)
-        ]
-        keys = ["/".join(entity.target_key) for entity in found or entities]
-        if not found and (removed := _removed(name)):
-            found = [removed]
-        if not found:
-            raise click.ClickException(f"no entity '{name}'{did_you_mean(name, keys)}; there are: {', '.join(keys)}")
-        if len(found) > 1:
-            raise click.ClickException(f"'{name}' is the name of several entities; say which: {', '.join(keys)}")
-        chosen += found
-    return list(dict.fromkeys(chosen)) if names else entities
-
-
-def _removed(name: str) -> Entity | None:
-    """The entity of an asset key that Dagster still knows and no mapping has any more."""
-    from custom_store_pipeline.cli.state import is_known
-
-    parts = name.split("/", 2)
-    if len(parts) < 3 or not is_known(key := (parts[0], parts[1], parts[2])):
-        return None
-    return Entity(key[2], key[2], (), key, key)
-
-
-def _projects_dir() -> Path:
-    try:
-        return projects_folder()
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _scope(path: Path) -> tuple[Path, Path]:
-    """The projects folder that a path belongs to, and the path below which problems are wanted."""
-    for folder in (path, *path.parents[:3]):
-        if any(folder.glob("*/mappings")) or any(folder.glob("*/custom_store_driver")):
-            return folder, path
-    if path.is_dir():  # a projects folder, or a project, that is still empty
-        return path, path
-    raise click.ClickException(
-        f"'{path}' belongs to no projects folder; mapping files are <projects folder>/<project_name>/mappings/*.yaml"
-    )
-
-
-def _problems_below(projects: Projects, wanted: Path) -> Iterable[Problem]:
-    return (problem for problem in projects.problems if (Path.cwd() / problem.file).is_relative_to(wanted))
-
-
-def _as_json(
-    problems: Sequence[Problem], warnings: Sequence[Problem], mappings: Sequence[LoadedMapping]
-) -> dict[str, object]:
-    return {
-        "problems": [dataclasses.asdict(problem) for problem in problems],
-        "warnings": [dataclasses.asdict(warning) for warning in warnings],
-        "mappings": [
-            {
-                "project": mapping.project,
-                "mapping": mapping.name,
-                "file": mapping.file.shown,
-                "line": mapping.line(),
-                "entities": [
-                    {"entity": entity.name, "source": entity.source_key, "target": entity.target_key}
-                    for entity in mapping.entities
-                ],
-            }
-            for mapping in mappings
-        ],
-    }
-
-
-def _print_table(mappings: Sequence[LoadedMapping]) -> None:
-    table = Table("project", "mapping", "from store", "to store", "entities")
-    for mapping in mappings:
-        entities = ", ".join(entity.name for entity in mapping.entities)
-        stores = ["/".join(key[:2]) for key in (mapping.entities[0].source_key, mapping.entities[0].target_key)]
-        table.add_row(mapping.project, mapping.name, *stores, entities)
-    _console().print(table)
-    count = sum(len(mapping.entities) for mapping in mappings)
-    click.echo(f"No problems. Mappings: {len(mappings)}, entities: {count}.")
-
-
-def _console() -> Console:
-    # In a log or a pipe, rich would cut the table at 80 columns.
-    # Entities may be called "[b]", which is not markup.
-    width = None if Console().is_terminal else 200
-    return Console(width=width, markup=False, emoji=False, highlight=False)

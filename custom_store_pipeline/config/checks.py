@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from custom_store_pipeline.config.environment_variables import malformed_reference
@@ -79,7 +79,7 @@ def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Find
                 yield Finding(
                     path, f"'{key}' is added to the config by each run; give the store's key another name", at_key=True
                 )
-        for path, text in _strings(document[side]["store"], (side, "store")):
+        for path, text in _with_variables(document[side]["store"], (side, "store")):
             if found := malformed_reference(text):
                 remedy = "write ${NAME} or ${NAME:-default}, or $${ for a literal ${"
                 yield Finding(path, f"'{found}' is not an environment variable; {remedy}")
@@ -87,9 +87,9 @@ def _stores(config: MappingConfig, document: Mapping[str, Any]) -> Iterator[Find
 
 def _variables(document: Mapping[str, Any]) -> Iterator[Finding]:
     """``${NAME}`` where nothing would fill it in."""
-    for path, text in _strings(document, ()):
+    for path, text in _with_variables(document, ()):
         of_store = path[1:2] == ("store",)
-        if "${" in text and not of_store and path not in (("to", "entity", "name"), ("description",)):
+        if not of_store and path not in (("to", "entity", "name"), ("description",)):
             yield Finding(path, f"'{text}': variables are filled in only in stores; write the value itself")
     for path in _keys(document, ()):
         if "${" in str(path[-1]):
@@ -99,13 +99,11 @@ def _variables(document: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _keys(value: Any, path: KeyPath) -> Iterator[KeyPath]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield (*path, key)
-            yield from _keys(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _keys(item, (*path, index))
+    for step, item in _items(value):
+        if isinstance(value, dict):
+            yield (*path, step)
+        if not isinstance(item, str):
+            yield from _keys(item, (*path, step))
 
 
 def _without_effect(config: MappingConfig, written: Mapping[str, Any]) -> Iterator[Finding]:
@@ -127,15 +125,18 @@ def _without_effect(config: MappingConfig, written: Mapping[str, Any]) -> Iterat
         yield Finding(("from", "offset", "joining_condition"), message, at_key=True, is_warning=True)
 
 
-def _strings(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _strings(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _strings(item, (*path, index))
+def _with_variables(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The strings in which there may be a variable, with their places."""
+    for step, item in _items(value):
+        if isinstance(item, str):
+            if "${" in item:
+                yield (*path, step), item
+        else:
+            yield from _with_variables(item, (*path, step))
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    return value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
 
 
 def _entities(config: MappingConfig) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def _stores_with_two_drivers(mappings: list[LoadedMapping]) -> Iterator[Finding]
 
 
 def _self_targets(mappings: list[LoadedMapping]) -> Iterator[Finding]:
-    for mapping in mappings:
+    for mapping in filter(_stays_in_one_store, mappings):
         for entity in mapping.entities:
             if entity.source_key == entity.target_key:
                 message = (
@@ -68,8 +68,13 @@ def _self_targets(mappings: list[LoadedMapping]) -> Iterator[Finding]:
                 break  # the other entities have the same reason
 
 
+def _stays_in_one_store(mapping: LoadedMapping) -> bool:
+    source, target = ((mapping.store_project(side), mapping.store(side).label) for side in SIDES)
+    return source == target
+
+
 def _chains_in_one_mapping(mappings: list[LoadedMapping]) -> Iterator[Finding]:
-    for mapping in mappings:
+    for mapping in filter(_stays_in_one_store, mappings):
         written = {entity.target_key: entity for entity in mapping.entities}
         for entity in mapping.entities:
             before = written.get(entity.source_key)
@@ -101,7 +106,8 @@ def _cycles(mappings: list[LoadedMapping]) -> Iterator[Finding]:
             if entity.source_key != entity.target_key:
                 made_by.setdefault(entity.target_key, (number, entity))
     while True:
-        graph = {key: [entity.source_key] for key, (_, entity) in made_by.items()}
+        # What nothing here makes is in no circle; most sources are so.
+        graph = {key: [entity.source_key] for key, (_, entity) in made_by.items() if entity.source_key in made_by}
         try:
             graphlib.TopologicalSorter(graph).prepare()
         except graphlib.CycleError as error:

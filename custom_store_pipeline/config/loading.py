@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +145,7 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
 
 def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping with ``to`` in its long form, and without keys that were left empty: these are as if not written."""
-    long = _without_empty_keys(copy.deepcopy(dict(mapping)))
+    long = _without_empty_keys(mapping)  # new dicts, as far as they are changed below
     target = long.get("to")
     if isinstance(target, dict) and "store" not in target:
         beside = {"entity": target.pop("entity")} if "entity" in target else {}
@@ -166,7 +165,7 @@ _SECTIONS = ("from", "to", "data_format", "entity", "offset", "retries")
 _OWN_KEYS_OF_DATA_FORMAT = {"type", "exact", "records"}
 
 
-def _without_empty_keys(section: dict[str, Any]) -> dict[str, Any]:
+def _without_empty_keys(section: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _data_format(value) if key == "data_format" and isinstance(value, dict)
         else _without_empty_keys(value) if key in _SECTIONS and isinstance(value, dict)

@@ -47,22 +47,18 @@ class LoadedMapping:
     def entities(self) -> tuple[Entity, ...]:
         """The mapping's entities in the order of the YAML; one, named like the mapping, if it names none."""
         chosen = self.config.from_.entity
-        excluded = set(chosen.exclude)
-        return tuple(self._entity(name) for name in chosen.include or (self.name,) if name not in excluded)
-
-    def _entity(self, name: str) -> Entity:
-        template = self.config.to.entity.name
-        target_name = template.replace("{${entity}$}", name).replace("{entity}", name)
-        keys = self.config.from_.entity.primary_keys
-        if isinstance(keys, dict):
-            keys = keys.get(name, [])
-        return Entity(
-            name,
-            target_name,
-            (keys,) if isinstance(keys, str) else tuple(keys),
-            (self.store_project("from"), self.store("from").label, name),
-            (self.store_project("to"), self.store("to").label, target_name),
-        )
+        excluded, keys, template = set(chosen.exclude), chosen.primary_keys, self.config.to.entity.name
+        source = (self.store_project("from"), self.store("from").label)
+        target = (self.store_project("to"), self.store("to").label)
+        entities = []
+        for name in chosen.include or (self.name,):
+            if name in excluded:
+                continue
+            target_name = template.replace("{${entity}$}", name).replace("{entity}", name)
+            own = keys.get(name, []) if isinstance(keys, dict) else keys
+            columns = (own,) if isinstance(own, str) else tuple(own)
+            entities.append(Entity(name, target_name, columns, (*source, name), (*target, target_name)))
+        return tuple(entities)
 
     @cached_property
     def include_positions(self) -> Mapping[str, int]:

@@ -21,6 +21,7 @@ _NODES_PER_CHARACTER = 40  # of a short file, so that one that doubles itself ag
 _MOST_NODES = 1_000_000
 # Each level of a block is indented further, or begins after "- " or "? " in the same line.
 _INDENTATION = re.compile(r"^[ ?-]+", re.MULTILINE)
+_TEXT = "tag:yaml.org,2002:str"
 _TOO_DEEP = "values are nested too deeply, or aliases refer to each other without end; unfold them"
 
 
@@ -28,6 +29,8 @@ class _Loader(yaml.CSafeLoader):
     """Plain values only, with a place for values that cannot be constructed, such as the date 2024-02-30."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag == _TEXT and isinstance(node, yaml.ScalarNode):  # most nodes; PyYAML takes longer to come to this
+            return node.value
         try:
             value = super().construct_object(node, deep)
         except yaml.YAMLError:
@@ -85,20 +88,23 @@ def _check_nodes(root: yaml.Node, text: str) -> None:
 
     On the nodes as they are written: merge keys (``<<``) may repeat keys.
     """
-    seen = 0
     by_length = max(10_000, _NODES_PER_CHARACTER * len(text))
-    most = max(min(_MOST_NODES, by_length), len(text))  # without aliases there cannot be more nodes than characters
-    waiting = [(root, 1)]
-    while waiting:
-        node, depth = waiting.pop()
-        seen += 1
-        if depth > _DEEPEST or seen > most:
-            raise _refused(_TOO_DEEP, node.start_mark)
-        if isinstance(node, yaml.MappingNode):
-            _check_keys(node)
-            waiting += [(child, depth + 1) for pair in node.value for child in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            waiting += [(item, depth + 1) for item in node.value]
+    # Without aliases there cannot be more nodes than characters.
+    _count_nodes(root, 1, 0, max(min(_MOST_NODES, by_length), len(text)))
+
+
+def _count_nodes(node: yaml.Node, depth: int, seen: int, most: int) -> int:
+    seen += 1
+    if depth > _DEEPEST or seen > most:
+        raise _refused(_TOO_DEEP, node.start_mark)
+    if isinstance(node, yaml.ScalarNode):
+        return seen
+    if isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+    children = [child for pair in node.value for child in pair] if isinstance(node, yaml.MappingNode) else node.value
+    for child in reversed(children):
+        seen = _count_nodes(child, depth + 1, seen, most)
+    return seen
 
 
 def _check_keys(node: yaml.MappingNode) -> None:

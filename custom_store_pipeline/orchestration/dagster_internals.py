@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dagster import DagsterInstance
+
 from custom_store_pipeline.errors import incompatible_dagster
 
 try:
@@ -23,6 +25,17 @@ except ImportError as error:
     raise incompatible_dagster(error) from error
 
 __all__ = ["AssetExecutionType", "DagsterUserCodeUnreachableError", "EngineEventData", "is_temporary_home"]
+
+
+def paths_of_event_log(instance: DagsterInstance, run_id: str) -> list[Path]:
+    """The files of an event log in SQLite that a run writes to; none for other storages."""
+    # Nothing public says where they are.
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage):
+        return []
+    return [Path(storage.path_for_shard(shard)) for shard in (INDEX_SHARD_NAME, run_id)]
 
 
 def is_temporary_home(folder: str) -> bool:

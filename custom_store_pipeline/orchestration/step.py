@@ -16,6 +16,7 @@ from custom_store_pipeline.drivers.call_config import redactor_of
 from custom_store_pipeline.identifiers import dagster_identifier
 from custom_store_pipeline.orchestration.io_manager import CustomStoreIOManager, io_manager_key
 from custom_store_pipeline.orchestration.materialization_metadata import metadata_of
+from custom_store_pipeline.orchestration.open_event_log import kept_open
 from custom_store_pipeline.orchestration.partitions import partition, partitions_of
 from custom_store_pipeline.orchestration.run_config import StepConfig
 from custom_store_pipeline.orchestration.run_consistency import StepVersion, check_run_version
@@ -112,6 +113,7 @@ def _materialize(
     arrived: dict[AssetPath, dict[Entity, dict[str, Any]]] = {}
     expected = Counter(entity.target_key for entity in entities)
     with contextlib.ExitStack() as at_the_end:
+        at_the_end.enter_context(kept_open(context.instance, context.run.run_id))
         at_the_end.callback(state.mark_orphans)
         for entity, result in results_of(mapping, entities, transfer, context.log, redactor, failed):
             if result.warning:

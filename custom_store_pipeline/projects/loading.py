@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from custom_store_pipeline.config.entity import SIDES, AssetPath, Side
 from custom_store_pipeline.config.lineage import check_together
@@ -14,9 +14,11 @@ from custom_store_pipeline.config.loading import LoadedFile, load_mapping_files
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.formats import missing_extra, unknown_options
 from custom_store_pipeline.drivers.driver_files import DriverSource, digest_of, find_driver, read_sources
-from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
+
+if TYPE_CHECKING:
+    from custom_store_pipeline.drivers.loading import DriverVersion
 
 
 class FoundDriver(NamedTuple):
@@ -56,6 +58,8 @@ class Projects:
 
     def driver_version(self, mapping: LoadedMapping, side: Side) -> DriverVersion:
         """The driver of one side of a mapping, as it was when the projects folder was read."""
+        from custom_store_pipeline.drivers.loading import DriverVersion  # with all that running a driver needs
+
         name = _driver_name(mapping, side)
         return DriverVersion(self.folder, *name, self.drivers[name].digest if name in self.drivers else "")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner, Result
 
 from custom_store_pipeline.cli.main import main
-from tests.world.projects_folder import SOURCE, ProjectsFolder, mapping, run_cli
+from tests.world.projects_folder import SOURCE, ProjectsFolder, environment_of, mapping, run_cli
 
 
 def run(*arguments: str) -> Result:
@@ -199,3 +201,37 @@ def test_a_project_that_is_still_empty_has_no_mapping_file(projects: ProjectsFol
     (projects.path / "shop").mkdir()
 
     assert "no mapping file in projects/shop; mapping files are" in run("validate", "projects/shop").stderr
+
+
+def test_validate_imports_nothing_that_it_does_not_need(shop: ProjectsFolder) -> None:
+    code = (
+        "import sys; from custom_store_pipeline.cli.main import main; main(['validate'], standalone_mode=False); "
+        "unused = {'croniter', 'dagster', 'dotenv', 'duckdb', 'numpy', 'pandas', 'pyarrow', 'rich'}; "
+        "print(sorted(unused & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=shop.root,
+        env=environment_of(shop.home, shop.path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize("before", [None, "some_plugin"])
+def test_what_keeps_pydantic_from_its_plugins_lasts_as_long_as_the_command(
+    shop: ProjectsFolder, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    name = "PYDANTIC_DISABLE_PLUGINS"
+    monkeypatch.delenv(name, raising=False)
+    if before:
+        monkeypatch.setenv(name, before)
+
+    assert run("validate").exit_code == 0
+
+    assert os.environ.get(name) == before
