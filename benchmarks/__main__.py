@@ -12,7 +12,7 @@ import time
 
 from benchmarks.report import Section, goals_of, markdown, written_report
 
-SECTIONS = ("throughput", "memory", "fan_out", "load", "deletions", "masking")
+SECTIONS = ("throughput", "arrow", "memory", "fan_out", "load", "deletions", "masking")
 
 
 def main(names: list[str]) -> None:

@@ -24,9 +24,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from custom_store_pipeline.state.deletions.spool import Spool
-
 from benchmarks.measuring import spread
+from custom_store_pipeline.data.spool import Spool
 from custom_store_pipeline.state.deletions import earlier_snapshots, key_comparison
 from custom_store_pipeline.state.deletions.key_files import KeyWriter
 from custom_store_pipeline.state.deletions.snapshot_folder import SnapshotFolder
@@ -60,7 +59,7 @@ CLOCKS: Sequence[tuple[Any, str, str]] = (
     (key_comparison, "missing_keys", "comparison: deletions"),
     (key_comparison.KeyComparison, "compare", "comparison: database opened and closed, and the rest"),
     (Spool, "add", "spool: written"),
-    (Spool, "chunks", "spool: read"),
+    (Spool, "pieces", "spool: read"),
 )
 SNAPSHOT_ALONE = ("keys: written", "snapshot: put into its folder")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,10 +20,11 @@ class Side(NamedTuple):
     config: dict[str, Any]
 
 
-def sides_of(mapping_name: str) -> tuple[Side, Side]:
-    """Source and sink of a mapping of ``throughput.yaml``, with ``${…}`` taken from the environment."""
-    text = os.path.expandvars((PROJECT / "mappings/throughput.yaml").read_text())
-    document = yaml.safe_load(text)
+def sides_of(mapping_name: str, file: str = "throughput") -> tuple[Side, Side]:
+    """Source and sink of a mapping of a file, with ``${…}`` taken from the environment."""
+    text = (PROJECT / f"mappings/{file}.yaml").read_text()
+    text = re.sub(r"\$\{(\w+)(?::-(\w*))?\}", lambda found: os.environ.get(found[1], found[2] or ""), text)
+    document: dict[str, Any] = {"defaults": {"to": {}}, **yaml.safe_load(text)}
     for item in document["mappings"]:
         mapping = item["mapping"]
         if mapping["mapping_name"] == mapping_name:

@@ -11,14 +11,18 @@ ROWS_PER_CHUNK = 100_000  # of 10 columns of 8 bytes: 8 MB
 class WideStoreDriver:
     """As many rows as `args: {rows: …}` says for the entity: an integer key, the time of a change, eight numbers.
 
-    With `args: {folder_of_csv: …}`, they are read from the files that `write_csv` wrote there.
+    With `args: {as_arrow: true}` they come as Arrow; with `args: {folder_of_csv: …}`, they are read from the files that
+    `write_csv` wrote there.
     """
 
     def pull_data(self, mapping_config, entity):
-        """Chunks of 8 MB, or the path of a CSV."""
-        if folder := mapping_config["args"]["folder_of_csv"]:
+        """Chunks of 8 MB, or the path of a CSV, or a stream of Arrow."""
+        args = mapping_config["args"]
+        if folder := args["folder_of_csv"]:
             return Path(folder) / f"{entity}.csv"
-        return chunks_of(mapping_config["args"]["rows"][entity])
+        if args["as_arrow"]:
+            return stream_of(args["rows"][entity])
+        return chunks_of(args["rows"][entity])
 
     def pull_keys(self, mapping_config, entity):
         """All keys, chunk by chunk."""
@@ -32,6 +36,15 @@ def chunks_of(rows):
         numbers = np.arange(start, min(start + ROWS_PER_CHUNK, rows))
         columns = {"id": numbers, "changed_at": (numbers * 1_000_000_000).view("datetime64[ns]")}
         yield pd.DataFrame(columns | {f"value_{number}": numbers / (number + 1) for number in range(8)}, copy=True)
+
+
+def stream_of(rows):
+    """The same rows as a stream of Arrow."""
+    import pyarrow as pa
+
+    batches = (pa.RecordBatch.from_pandas(chunk, preserve_index=False) for chunk in chunks_of(rows))
+    schema = pa.RecordBatch.from_pandas(next(chunks_of(1)), preserve_index=False).schema
+    return pa.RecordBatchReader.from_batches(schema.remove_metadata(), (b.replace_schema_metadata() for b in batches))
 
 
 def write_csv(path, rows):
