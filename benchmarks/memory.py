@@ -40,7 +40,8 @@ mappings:
 TEXT = """\
 Two runs of one entity, in chunks through `push_chunks` or in batches through `push_arrow`, with a watermark and
 `delete_type: keys`: the second run compares all its keys with those of the first. *Above the start* is the peak above
-what the process had after the same mapping's entity of 1,000 rows: everything is imported and was used once, so what is left is what the rows take.
+what the process had after the same mapping's entity of 1,000 rows: everything is imported and was used once, so what is
+left is what the rows take.
 *Above the imports* counts from before that: what is more are Dagster's storage and pages of the libraries' code."""
 
 TRIED = "DuckDB has 80 MB of it for the keys; with 64 MB comparisons took 1.3 times as long, and they must be fast too."
