@@ -236,8 +236,6 @@ def test_what_the_yaml_says_about_an_asset_shows(projects: ProjectsFolder) -> No
 def test_a_driver_of_both_sides_is_linked_once(projects: ProjectsFolder) -> None:
     pushes = "    def push_data(self, config, entity, df, deletes_df=None): ..."
     driver = projects.driver("both_driver", SOURCE + pushes)
-        "both_driver", SOURCE + "    def push_data(self, config, entity, df, deletes_df=None): ..."
-    )
     path = projects.mapping(
         """
         mappings:
