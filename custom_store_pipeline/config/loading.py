@@ -14,7 +14,8 @@ from custom_store_pipeline.config.mapping import LoadedMapping, place_problem
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.config.validation_messages import explain
 from custom_store_pipeline.config.values import is_plain_name, unreadable
-from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, describe, read_yaml
+from custom_store_pipeline.config.wording import describe
+from custom_store_pipeline.config.yaml_file import KeyPath, YamlFile, read_yaml
 from custom_store_pipeline.errors import ConfigurationError, Problem, did_you_mean
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from custom_store_pipeline.config import models
-from custom_store_pipeline.config.yaml_file import describe
+from custom_store_pipeline.config.wording import describe
 from custom_store_pipeline.errors import did_you_mean, near
 
 _SECTIONS: dict[str, type[BaseModel]] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from custom_store_pipeline.config.wording import describe
 from custom_store_pipeline.errors import ConfigurationError, Problem
 
 KeyPath = tuple[str | int, ...]
@@ -286,20 +287,3 @@ def dotted(key_path: KeyPath) -> str:
     for step in key_path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text
-
-
-def describe(value: Any) -> str:
-    """What a YAML author would call a value: ``the string 'abc'``, ``the number 3``, ``a list``."""
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return f"{str(value).lower()} (yes, no, on, off, true and false are booleans unless quoted)"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return f"the string '{value}'"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, dict):
-        return "a mapping"
-    return f"the {type(value).__name__} {value}"

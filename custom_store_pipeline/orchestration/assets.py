@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
@@ -130,8 +131,14 @@ def _code_references(mapping: LoadedMapping, projects: Projects) -> dg.CodeRefer
     references = [
         dg.LocalFileCodeReference(file_path=str(mapping.file.path), line_number=mapping.line(), label="mapping")
     ]
-    labels: dict[Side, str] = {"from": "source driver", "to": "target driver"}
-    for side, label in labels.items():
+    drivers: dict[Path, list[str]] = {}
+    sides: dict[Side, str] = {"from": "source", "to": "target"}
+    for side, label in sides.items():
         if driver := projects.driver(mapping, side):
-            references.append(dg.LocalFileCodeReference(file_path=str(driver.path), line_number=1, label=label))
+            drivers.setdefault(driver.path, []).append(label)
+    # A driver of both sides has one link instead of two: every asset carries them to the webserver.
+    references += [
+        dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=f"{' and '.join(labels)} driver")
+        for path, labels in drivers.items()
+    ]
     return dg.CodeReferencesMetadataValue(code_references=list(references))

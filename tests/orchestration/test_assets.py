@@ -233,6 +233,27 @@ def test_what_the_yaml_says_about_an_asset_shows(projects: ProjectsFolder) -> No
     assert references[0].line_number == 3
 
 
+def test_a_driver_of_both_sides_is_linked_once(projects: ProjectsFolder) -> None:
+    pushes = "    def push_data(self, config, entity, df, deletes_df=None): ..."
+    driver = projects.driver("both_driver", SOURCE + pushes)
+    path = projects.mapping(
+        """
+        mappings:
+          - mapping:
+              from: {store: {file_name: both_driver, name: here}, entity: {include: [items]}}
+              to: {file_name: both_driver, name: there}
+        """
+    )
+
+    spec = projects.definitions().resolve_asset_graph().get(dg.AssetKey(["shop", "there", "items"]))
+
+    references = spec.metadata["dagster/code_references"].code_references
+    assert [(reference.file_path, reference.label) for reference in references] == [
+        (str(path), "mapping"),
+        (str(driver), "source and target driver"),
+    ]
+
+
 def test_a_schedule_is_on_from_the_start(projects: ProjectsFolder) -> None:
     projects.driver("items_store_driver", SOURCE)
     projects.sqlite()
