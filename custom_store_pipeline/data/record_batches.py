@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from custom_store_pipeline.data.pandas_to_arrow import frame_to_batch
 from custom_store_pipeline.data.pieces import is_arrow
 from custom_store_pipeline.data.schemas import fitted, unified
@@ -16,6 +14,7 @@ from custom_store_pipeline.data.stream import DataStream
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from custom_store_pipeline.data.pieces import Piece
 
@@ -56,12 +55,16 @@ def of_one_schema(spool: Spool) -> DataStream:
 
 def record_batch_reader(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
     """What ``push_arrow`` gets: the batches, each taken when the reader is asked for it."""
+    import pyarrow as pa
+
     schema = schema.remove_metadata()  # of pandas, which speaks of its own types
     return pa.RecordBatchReader.from_batches(schema, (batch.replace_schema_metadata(None) for batch in batches))
 
 
 def deletes_table(deletes: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     """Rows to delete as an Arrow table, whose columns have the types of the data's columns wherever they fit."""
+    import pyarrow as pa
+
     batch = frame_to_batch(deletes)
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     for field in schema:
