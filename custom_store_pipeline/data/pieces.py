@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
+from custom_store_pipeline.data.arrow_to_pandas import arrow_to_pandas
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
@@ -50,6 +52,4 @@ def as_frame(piece: Piece) -> pd.DataFrame:
     Raises:
         UnusableDataError: see :func:`~custom_store_pipeline.data.arrow_to_pandas.arrow_to_pandas`.
     """
-    from custom_store_pipeline.data.arrow_to_pandas import arrow_to_pandas
-
     return arrow_to_pandas(piece) if is_arrow(piece) else piece

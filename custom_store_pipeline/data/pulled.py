@@ -91,33 +91,15 @@ def _stream(data: Any, data_format: DataFormat, warn: Callable[[str], None]) -> 
     pieces = _pieces(data, data_format, warn)
     if not (_is_decodable(data) and has_schema(data_format.name)):
         return DataStream.once(pieces)
-    begun = _Begun(pieces)
-    return DataStream.once(begun, begun.schema)
+    first = next(pieces)
+    return DataStream.once(_after(first, pieces), first.schema if is_arrow(first) else None)
 
 
-class _Begun:
-    """Pieces of one document that has a schema, the first of which was read to learn it."""
-
-    def __init__(self, pieces: Iterator[Piece]) -> None:
-        first = next(pieces)
-        self.schema = first.schema if is_arrow(first) else None
-        self._first: Piece | None = first
-        self._rest = pieces
-
-    def __iter__(self) -> Iterator[Piece]:
-        return self
-
-    def __next__(self) -> Piece:
-        if self._first is None:
-            return next(self._rest)
-        first, self._first = self._first, None
-        return first
-
-    def close(self) -> None:
-        """Closes the document."""
-        close: Callable[[], None] | None = getattr(self._rest, "close", None)
-        if close is not None:
-            close()
+def _after(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
+    """Pieces of one document, the first of which was read to learn its schema."""
+    yield first
+    del first  # or it would stay in memory until the last one
+    yield from rest
 
 
 def _as_pulled(returned: Any) -> Pulled:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.data.pieces import is_arrow, names_of
+from custom_store_pipeline.data.pieces import as_frame, is_arrow, names_of
 from custom_store_pipeline.errors import WatermarkError
 from custom_store_pipeline.state.serialization import UnknownTypeError, encode, plain, shown
 from custom_store_pipeline.state.text_order import misordered
@@ -114,12 +114,10 @@ def _candidates(batch: pa.RecordBatch, column: str) -> pd.Series:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from custom_store_pipeline.data.arrow_to_pandas import arrow_to_pandas
-
     values = batch.column(column)
     if any(has_type(values.type) for has_type in _with_max()):
         values = pa.array([pc.max(values)])  # of floats, NaN is not the greatest
-    return _values(arrow_to_pandas(pa.RecordBatch.from_arrays([values], names=[column]))[column])
+    return _values(as_frame(pa.record_batch([values], [column]))[column])
 
 
 def _with_max() -> Sequence[Callable[[Any], bool]]:

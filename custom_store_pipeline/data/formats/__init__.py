@@ -1,8 +1,8 @@
 """How raw bytes, text and files become DataFrames or record batches: one dict, one entry a format.
 
-A new format is one entry of :data:`FORMATS`, with a module of this package beside it.
-The readers are those of pandas and pyarrow, and their options are taken
-from ``data_format`` by the readers' own names. pandas and pyarrow are imported when something is decoded, not before.
+A new format is one entry of :data:`FORMATS`, with a module of this package beside it. The readers are those of pandas
+and pyarrow, and their options are taken from ``data_format`` by the readers' own names. pandas and pyarrow are imported
+when something is decoded, not before.
 """
 
 from __future__ import annotations
