@@ -5,10 +5,9 @@ To write the tables anew after a change on purpose: `ACCEPT_TABLE=1 pytest tests
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from custom_store_pipeline.redaction import Redactor
 from tests.world.arrow_types import ARROW_TYPES, are_same, values_of
 from tests.world.projects_folder import CHECKOUT
 from tests.world.services import postgres
+from tests.world.written_table import check_table
 
 DOC = CHECKOUT / "docs/types.md"
 WHO, REDACTOR = "pull_data", Redactor([])
@@ -79,28 +79,19 @@ def to_arrow(returned: Any) -> pa.ChunkedArray:
     """The same, as a driver with `push_arrow` gets it."""
     with open_data(lambda: returned, DataFormat(), WHO, REDACTOR, as_arrow=True) as pulled:
         assert pulled.stream.schema is not None
-        return record_batch_reader(pulled.stream.schema, iter(pulled.stream)).read_all().column("x")  # type: ignore[arg-type]
+        return record_batch_reader(pulled.stream.schema, iter(pulled.stream)).read_all().column("x")
 
 
-def in_pandas(name: str, returned: Any, sent: list[Any], changes: dict[str, str]) -> str:
+def cell(way: Callable[[Any], Any], name: str, returned: Any, sent: list[Any], changes: Mapping[str, str]) -> str:
+    """What the table says of a column that went this way: its type then, and whether its values are what they were."""
     try:
-        arrived = to_pandas(returned)
+        arrived = way(returned)
     except CustomStoreError as error:
         return f"error: {error}"
-    return f"`{arrived.dtype}`, {_outcome(name, are_same(arrived.tolist(), sent), changes)}"
-
-
-def in_arrow(name: str, returned: Any, sent: list[Any], changes: dict[str, str]) -> str:
-    try:
-        arrived = to_arrow(returned)
-    except CustomStoreError as error:
-        return f"error: {error}"
-    return f"`{arrived.type}`, {_outcome(name, are_same(values_of(arrived), sent), changes)}"
-
-
-def _outcome(name: str, is_same: bool, changes: dict[str, str]) -> str:
+    in_pandas = isinstance(arrived, pd.Series)
+    is_same = are_same(arrived.tolist() if in_pandas else values_of(arrived), sent)
     assert is_same != (name in changes), f"{name}: changed without a word in the documentation, or no longer"
-    return "as it was" if is_same else changes[name]
+    return f"`{arrived.dtype if in_pandas else arrived.type}`, {'as it was' if is_same else changes[name]}"
 
 
 @pytest.mark.parametrize("array", ARROW_TYPES.values(), ids=ARROW_TYPES)
@@ -118,8 +109,8 @@ def test_the_table_of_arrow_types() -> None:
     rows = [
         [
             re.sub(r"^(.+?)( \(\D.*|)$", r"`\1`\2", name),
-            in_pandas(name, pa.table({"x": array}), values_of(array), CHANGES_IN_PANDAS),
-            in_arrow(name, pa.table({"x": array}), values_of(array), {}),
+            cell(to_pandas, name, pa.table({"x": array}), values_of(array), CHANGES_IN_PANDAS),
+            cell(to_arrow, name, pa.table({"x": array}), values_of(array), {}),
         ]
         for name, array in ARROW_TYPES.items()
     ]
@@ -155,11 +146,16 @@ def test_the_table_of_postgresql_types(uri: str) -> None:
                 cursor.execute(query)
                 table = cursor.fetch_arrow_table()
             sent, columns = [row["x"] for row in records], table.column("x").to_pylist()
-            rows.append([
-                f"`{name}`", f"`{type(sent[0]).__name__}`",
-                in_pandas(name, records, sent, ROWS_IN_PANDAS), in_arrow(name, records, sent, ROWS_IN_ARROW),
-                in_pandas(name, table, columns, {"interval": AN_OFFSET}), in_arrow(name, table, columns, {}),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    f"`{name}`",
+                    f"`{type(sent[0]).__name__}`",
+                    cell(to_pandas, name, records, sent, ROWS_IN_PANDAS),
+                    cell(to_arrow, name, records, sent, ROWS_IN_ARROW),
+                    cell(to_pandas, name, table, columns, {"interval": AN_OFFSET}),
+                    cell(to_arrow, name, table, columns, {}),
+                ]
+            )
     header = [
         "PostgreSQL",
         "psycopg2 gives",
@@ -175,12 +171,4 @@ def check(name: str, header: list[str], rows: list[list[str]]) -> None:
     """Compares a table with that of the documentation, or writes it there."""
     lines = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    text = DOC.read_text()
-    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
-    written = re.search(f"{re.escape(begin)}(.*?){re.escape(end)}", text, re.DOTALL)
-    assert written
-    if os.environ.get("ACCEPT_TABLE"):
-        DOC.write_text(text.replace(written[0], begin + table + end))
-        return
-
-    assert written[1] == table
+    check_table(DOC, f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->", table)

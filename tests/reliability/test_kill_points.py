@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import pytest
 from tests.reliability.kill_points import POINTS, arm
 from tests.world.ledger import MODES, Ledger
 from tests.world.projects_folder import CHECKOUT, ProjectsFolder
+from tests.world.written_table import check_table
 
 DOC = CHECKOUT / "docs/reliability.md"
 BEGIN, END = "<!-- table of kill points, written by tests/reliability -->\n", "<!-- end of table -->\n"
@@ -93,14 +93,8 @@ def test_nothing_is_lost(outcomes: dict[tuple[str, str], Outcome], mode: str) ->
 @pytest.mark.timeout(600)
 def test_the_table_in_the_docs_is_that_of_this_run(outcomes: dict[tuple[str, str], Outcome]) -> None:
     table = "".join(f"{line}\n" for line in _table(outcomes))
-    text = DOC.read_text()
-    written = re.search(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", text, re.DOTALL)
-    assert written
-    if os.environ.get("ACCEPT_TABLE"):
-        DOC.write_text(text.replace(written[0], BEGIN + table + END))
-        return
 
-    assert written[1] == table
+    check_table(DOC, BEGIN, END, table)
 
 
 def _table(outcomes: dict[tuple[str, str], Outcome]) -> Iterator[str]:

@@ -21,7 +21,7 @@ def watermark(piece: object) -> object:
     notes: list[str] = []
     watermarks = Watermarks(["x"], {}, notes.append)
     try:
-        watermarks.see(piece)  # type: ignore[arg-type]
+        watermarks.see(piece)
     except WatermarkError as error:
         return str(error)
     return encode(watermarks.after()), notes
@@ -29,7 +29,7 @@ def watermark(piece: object) -> object:
 
 def key(piece: object) -> object:
     try:
-        values, column = kept(piece, "x", "pull_data")  # type: ignore[arg-type]
+        values, column = kept(piece, "x", "pull_data")
     except UnusableKeysError as error:
         return str(error)
     return values.type, values.to_pylist(), column

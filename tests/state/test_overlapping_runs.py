@@ -87,12 +87,12 @@ def test_what_a_late_push_may_bring_is_compared_with_until_a_run_after_its_end(f
     drop(found, 8)
     for _ in range(3):
         run = found.materialize()
-        assert list(run.recorded.deletes["id"]) == [8]  # type: ignore[union-attr, index]
+        assert list(run.recorded.deletes["id"]) == [8]
     assert any("has not ended in Dagster" in note for note in found.notes)
 
     late.fail()
     found.materialize()
-    assert found.materialize().recorded.deletes is None  # type: ignore[union-attr]
+    assert found.materialize().recorded.deletes is None
     assert found.folder.names(PUSH) == []
 
 

@@ -112,11 +112,11 @@ def _give_up(folder: Path) -> None:
         begun.set()
         time.sleep(600)
 
-    target.push = hang  # type: ignore[method-assign]
+    target.push = hang
     threading.Thread(target=lambda: target.run(rows(1), keys_compared()), daemon=True).start()
     assert begun.wait(30)
     target.recordings[0].mark_orphan()
-    assert len(target.folder.names(ORPHAN)) == 1  # type: ignore[union-attr]
+    assert len(target.folder.names(ORPHAN)) == 1
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
@@ -126,5 +126,5 @@ def test_the_mark_of_a_push_that_was_cancelled_goes_with_its_process(tmp_path: P
     process.join(60)
 
     assert process.exitcode == 0
-    assert Target(tmp_path).folder.names(ORPHAN) == []  # type: ignore[union-attr]
+    assert Target(tmp_path).folder.names(ORPHAN) == []
     assert os.listdir(tmp_path / "shop/b/items")
