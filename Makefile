@@ -46,7 +46,7 @@ picture: .venv/.installed-dev ## docs/images/architecture.svg, drawn from the im
 screenshots: .venv/.installed-dev ## the pictures of the documentation, taken by the tests of the UI
 	SCREENSHOTS=1 $(BIN)/python -m pytest -m ui
 
-bench: .venv-bench/.installed ## docs/benchmarks.md, measured on this machine, in a quarter of an hour
+bench: .venv-bench/.installed ## docs/benchmarks.md, measured on this machine, in less than half an hour
 	.venv-bench/bin/python -m benchmarks
 
 .venv/bin/python:

@@ -152,6 +152,26 @@ def spread(values: Sequence[float], unit: str = "", digits: int | None = None) -
     return f"{median(values):,.{digits}f}{ranged}{' ' * bool(unit)}{unit}"
 
 
+def transfer_rows(label: str, found: Mapping[str, Sequence[Measured]], peers: Sequence[str]) -> list[list[str]]:
+    """A row of a table for each contender: its transfer, that as ratios to the peers', and its whole process."""
+    transfers = transfers_of(found)
+    return [
+        [
+            label,
+            name,
+            spread(transfers[name], "s"),
+            *(spread(ratios(transfers[name], transfers[peer])) for peer in peers),
+            spread([one.seconds for one in runs], "s"),
+        ]
+        for name, runs in found.items()
+    ]
+
+
+def transfers_of(found: Mapping[str, Sequence[Measured]]) -> dict[str, list[float]]:
+    """Each contender's seconds of transfer, round by round."""
+    return {name: [one.transfer for one in runs] for name, runs in found.items()}
+
+
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Round by round, as far as both of them ran: what was measured one after the other is compared."""
     return [one / other for one, other in zip(ours, theirs, strict=False)]

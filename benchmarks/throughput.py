@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.measuring import in_turn, materialize, measured, ratios, spread
+from benchmarks.measuring import in_turn, materialize, measured, ratios, transfer_rows, transfers_of
 from benchmarks.report import Goal, Section
 
 ROUNDS = 3
@@ -60,18 +60,8 @@ def measure() -> Section:
             },
             ROUNDS,
         )
-        transfers = {name: [one.transfer for one in runs] for name, runs in found.items()}
-        for name, runs in found.items():
-            rows.append(
-                [
-                    way.label,
-                    name,
-                    spread(transfers[name], "s"),
-                    spread(ratios(transfers[name], transfers["plain loop"])),
-                    spread(ratios(transfers[name], transfers["dlt"])),
-                    spread([one.seconds for one in runs], "s"),
-                ]
-            )
+        rows += transfer_rows(way.label, found, ("plain loop", "dlt"))
+        transfers = transfers_of(found)
         for peer, at_most in (("plain loop", way.of_plain_loop), ("dlt", way.of_dlt)):
             if at_most is not None:
                 goals.append(

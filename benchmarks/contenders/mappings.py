@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from custom_store_pipeline.config.environment_variables import Resolution, resolve
 
 PROJECT = Path(__file__).parent.parent / "projects/bench"
 
@@ -23,8 +24,8 @@ class Side(NamedTuple):
 def sides_of(mapping_name: str, file: str = "throughput") -> tuple[Side, Side]:
     """Source and sink of a mapping of a file, with ``${…}`` taken from the environment."""
     text = (PROJECT / f"mappings/{file}.yaml").read_text()
-    text = re.sub(r"\$\{(\w+)(?::-(\w*))?\}", lambda found: os.environ.get(found[1], found[2] or ""), text)
     document: dict[str, Any] = {"defaults": {"to": {}}, **yaml.safe_load(text)}
+    document = resolve(document, os.environ, Resolution())
     for item in document["mappings"]:
         mapping = item["mapping"]
         if mapping["mapping_name"] == mapping_name:
