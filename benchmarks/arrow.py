@@ -41,8 +41,8 @@ transaction. The target has a primary key and is empty. Parquet: {ROWS_IN_PARQUE
 
 
 UNLIKE = (
-    "dlt writes into a table of its own without a primary key, in which `jsonb` is text: there is no index to keep, and "
-    "no conflict to look for. The others, sling too, write into a table with a key. Ours takes as long as the bare loop."
+    "dlt writes into a table of its own without a primary key, in which `jsonb` is text: there is no index to keep, "
+    "and no conflict to look for. The others, sling too, write into a table with a key."
 )
 
 

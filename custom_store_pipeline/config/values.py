@@ -143,8 +143,8 @@ def start(value: Any) -> Any:
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return datetime.datetime.combine(value, datetime.time())
     if not isinstance(value, datetime.datetime | None):
-        # A ValueError, for pydantic makes messages of those only.
-        raise ValueError(f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00")  # noqa: TRY004
+        message = f"'{value}' is not a date; write it as 2024-01-31, or as 2024-01-31T06:00"
+        raise ValueError(message)  # noqa: TRY004  # pydantic makes messages of ValueErrors only
     if value is not None and value.tzinfo is not None:
         raise ValueError(f"'{value}' has a time zone of its own; leave it out, and write the mapping's 'timezone'")
     return value
