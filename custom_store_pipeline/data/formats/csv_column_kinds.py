@@ -53,7 +53,7 @@ def _kind(column: pd.Series) -> str:
 
 def _example(column: pd.Series, kind: str) -> Any:
     """A value that shows that the column is of this kind."""
-    from custom_store_pipeline.data.formats.column_types import round_trips
+    from custom_store_pipeline.data.formats.typed_text import round_trips
 
     values = column.dropna()
     if kind == "text":
