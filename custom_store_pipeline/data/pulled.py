@@ -233,7 +233,7 @@ class _Pieces:
         names = names_of(piece)
         if is_csv:
             self._check_header(names)
-            check_kinds(as_frame(piece), self._kinds)
+            check_kinds(piece, self._kinds)
         new = [name for name in names if name not in self._names]
         if new:
             self._names.update(dict.fromkeys(new))

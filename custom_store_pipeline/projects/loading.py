@@ -12,7 +12,7 @@ from custom_store_pipeline.config.entity import SIDES, AssetPath, Side
 from custom_store_pipeline.config.lineage import check_together
 from custom_store_pipeline.config.loading import LoadedFile, load_mapping_files
 from custom_store_pipeline.config.mapping import LoadedMapping
-from custom_store_pipeline.data.formats import missing_extra, unknown_options
+from custom_store_pipeline.data.formats import missing_extra, option_problems
 from custom_store_pipeline.drivers.driver_files import DriverSource, digest_of, find_driver, read_sources
 from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
@@ -119,7 +119,7 @@ def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
         data_format = mapping.config.from_.data_format
         if missing := missing_extra(data_format.type):
             yield mapping.problem(("from", "data_format", "type"), missing)
-        for name, message in unknown_options(data_format.type, data_format.options).items():
+        for name, message in option_problems(data_format.type, data_format.options).items():
             yield mapping.problem(("from", "data_format", name), message, at_key=True)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from custom_store_pipeline.data import formats
-from custom_store_pipeline.data.formats import FORMATS, decode, unknown_options
+from custom_store_pipeline.data.formats import FORMATS, decode, option_problems
 from custom_store_pipeline.data.pieces import as_frame, names_of
 from custom_store_pipeline.errors import MissingExtraError, UndecodableDataError, UnusableDataError
 
@@ -87,8 +87,8 @@ def test_options_are_the_readers_own() -> None:
         ("dataframe", "sep", "'sep' is not an option: 'dataframe' has none"),
     ],
 )  # fmt: skip
-def test_unknown_options_are_named_with_near_ones(name: str, option: str, message: str) -> None:
-    assert unknown_options(name, {option: 1}) == {option: message}
+def test_option_problems_are_named_with_near_ones(name: str, option: str, message: str) -> None:
+    assert option_problems(name, {option: 1}) == {option: message}
     if name != "dataframe":
         with pytest.raises(UnusableDataError, match="returned data that cannot be decoded: data_format: "):
             decode(b"", name, {option: 1})
@@ -168,10 +168,10 @@ def test_a_separator_of_several_characters_is_fine() -> None:
 
 @pytest.mark.parametrize("options", [{"index_col": "id"}, {"index_col": 0}, {"engine": "pyarrow"}, FOOTER])
 def test_indexes_and_engines_change_nothing(options: dict) -> None:
-    (frame,) = decode("id,x\n1,a\n", "csv", options)
+    (piece,) = decode("id,x\n1,a\n", "csv", options)
 
-    assert frame.to_dict("records") == [{"id": 1, "x": "a"}]
-    assert frame["id"].dtype == "int64"
+    assert as_frame(piece).to_dict("records") == [{"id": 1, "x": "a"}]
+    assert as_frame(piece)["id"].dtype == "int64"
 
 
 def test_an_empty_chunksize_is_as_if_not_written() -> None:

@@ -13,7 +13,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from custom_store_pipeline.data.formats import decode, unknown_options
+from custom_store_pipeline.data.formats import decode, option_problems
+from custom_store_pipeline.data.pieces import as_frame
 from custom_store_pipeline.errors import UndecodableDataError, UnusableDataError
 
 BIG = 2**53 + 1
@@ -22,7 +23,7 @@ BIG = 2**53 + 1
 def column(raw: object, name: str, **options: object) -> list:
     """The values of column ``a`` as they arrive, nulls as None."""
     values = [getattr(value, "item", lambda value=value: value)()
-              for chunk in decode(raw, name, options) for value in chunk["a"]]  # fmt: skip
+              for chunk in decode(raw, name, options) for value in as_frame(chunk)["a"]]  # fmt: skip
     return [None if value is pd.NA or (isinstance(value, float) and value != value) else value for value in values]
 
 
@@ -236,8 +237,8 @@ def test_json_that_is_no_table_is_refused_with_the_remedy(name: str, text: str, 
 
 def test_records_takes_the_list_out() -> None:
     assert column('{"data": {"items": [{"a": 1}]}, "next": null}', "json", records="data.items") == [1]
-    assert unknown_options("json", {"records": "data"}) == {}
-    assert unknown_options("csv", {"records": "data"}) == {"records": "'records' is not an option of pandas.read_csv"}
+    assert option_problems("json", {"records": "data"}) == {}
+    assert option_problems("csv", {"records": "data"}) == {"records": "'records' is not an option of pandas.read_csv"}
     with pytest.raises(UnusableDataError, match="without 'rows' of the path data_format.records: data.rows; there are"):
         column('{"data": {"items": []}}', "json", records="data.rows")
 

@@ -114,6 +114,24 @@ yield [{"id": 3, "x": decimal.Decimal("10.25"), "tags": {"a": [1]}}]
     assert [row[2] for row in rows(lake)] == [None, '{"a": [1]}', None]
 
 
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("csv", b"id,zip,x\n1,01234,0.5\n2,7,\n"),
+        ("jsonl", b'{"id": 1, "zip": "01234", "x": 0.5}\n{"id": 2, "zip": "7"}\n'),
+    ],
+)
+def test_text_that_pyarrow_decodes_is_pushed_as_arrow(lake: ProjectsFolder, name: str, raw: bytes) -> None:
+    source(lake, f"return {raw!r}")
+    lake.mapping(MAPPING.format(more=f"data_format: {{type: {name}, engine: pyarrow}}", options=""))
+
+    run = lake.materialize()
+
+    assert run.success, run.summary
+    assert run.metadata["shop/lake_store_driver/items"]["types"] == "int64, string, double"
+    assert rows(lake) == [(1, "01234", 0.5), (2, "7", None)]
+
+
 def test_state_and_deletions(lake: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(lake.home))
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from custom_store_pipeline.data.formats.csv_column_kinds import check_kinds
 from custom_store_pipeline.data.formats.raw import Raw
 from custom_store_pipeline.data.frames import index_as_columns
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATAFRAME", "FORMATS", "FORMAT_NAMES", "Format", "Raw", "check_kinds", "decode", "has_schema", "missing_extra",
-    "unknown_options",
+    "option_problems",
 ]  # fmt: skip
 
 _LONGEST_PATH = 4096
+# The engines of a format that has several, the default first; those of csv beside pandas and pyarrow are pandas' own.
+_ENGINES = {"csv": ("pandas", "c", "python", "pyarrow"), "jsonl": ("pandas", "pyarrow")}
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Format:
         readers: the functions whose parameters are the format's options, as ``module:name``.
         decode: (raw, options) → pieces, lazily where the reader can; as ``module:name`` of this package.
         own: options of our own beside the reader's.
+        by_arrow: the module of this package that decodes it with ``engine: pyarrow``, by its ``Options``; or None.
         text: whether the format can be given as ``str``.
         has_schema: a document says the types of its columns, so all its pieces have the same.
         package: the package that the reader needs beyond the required ones, or None.
@@ -51,6 +56,7 @@ class Format:
     readers: tuple[str, ...]
     decode: str
     own: frozenset[str] = frozenset()
+    by_arrow: str | None = None
     text: bool = True
     has_schema: bool = False
     package: str | None = None
@@ -58,9 +64,9 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "csv": Format(("pandas:read_csv",), "csv_text:decode", own=frozenset({"exact"})),
+    "csv": Format(("pandas:read_csv",), "csv_text:decode", own=frozenset({"exact"}), by_arrow="csv_by_arrow"),
     "json": Format(("pandas:read_json",), "json_text:decode", own=frozenset({"records"})),
-    "jsonl": Format(("pandas:read_json",), "json_text:decode_lines"),
+    "jsonl": Format(("pandas:read_json",), "json_text:decode_lines", by_arrow="jsonl_by_arrow"),
     "parquet": Format(
         ("pyarrow.parquet:ParquetFile", "pyarrow.parquet:ParquetFile.iter_batches"),
         "parquet_files:decode",
@@ -68,9 +74,14 @@ FORMATS: dict[str, Format] = {
         has_schema=True,
     ),
     "excel": Format(
-        ("pandas:read_excel",), "workbooks:decode", frozenset({"exact"}), text=False, package="openpyxl", extra="excel"
+        ("pandas:read_excel",),
+        "workbooks:decode",
+        own=frozenset({"exact"}),
+        text=False,
+        package="openpyxl",
+        extra="excel",
     ),
-    "xml": Format(("pandas:read_xml",), "xml_text:decode", frozenset({"exact"}), package="lxml", extra="xml"),
+    "xml": Format(("pandas:read_xml",), "xml_text:decode", own=frozenset({"exact"}), package="lxml", extra="xml"),
 }
 
 DATAFRAME = "dataframe"
@@ -79,7 +90,7 @@ FORMAT_NAMES: tuple[str, ...] = (*FORMATS, DATAFRAME)
 # What the decoders say themselves: where the data is, and whether it comes in chunks.
 _NOT_OPTIONS: dict[str, set[str]] = {
     "csv": {"filepath_or_buffer", "iterator"},
-    "json": {"path_or_buf", "lines", "chunksize", "typ"},
+    "json": {"path_or_buf", "lines", "chunksize", "typ", "engine"},
     "jsonl": {"path_or_buf", "lines", "typ"},
     "parquet": {"self", "source"},
     "excel": {"io"},
@@ -87,15 +98,23 @@ _NOT_OPTIONS: dict[str, set[str]] = {
 }
 
 
-def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """The options that the format's reader does not have, each with a text that lists near ones.
+def option_problems(format_name: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with options, by their names: the reader has no such option, or pyarrow does not take its value.
 
     Imports the reader's package. ``dataframe`` has no options at all.
     """
+    wanted = FORMATS.get(format_name)
+    engines = _ENGINES.get(format_name, ())
+    if engines and options.get("engine", engines[0]) not in engines:
+        return {
+            "engine": f"'{options['engine']}' is not an engine of {format_name}: choose one of {', '.join(engines)}"
+        }
+    if wanted is not None and _is_by_arrow(wanted, options):
+        return _not_for_arrow(wanted, options)
     known: set[str] = set()
-    if format_name in FORMATS:
-        known = {name for reader in FORMATS[format_name].readers for name in _parameters(reader)}
-        known = (known - _NOT_OPTIONS[format_name]) | FORMATS[format_name].own
+    if wanted is not None:
+        known = {name for reader in wanted.readers for name in _parameters(reader)}
+        known = (known - _NOT_OPTIONS[format_name]) | wanted.own
     readers = " or ".join(reader.replace(":", ".") for reader in FORMATS[format_name].readers) if known else ""
     problems = {}
     for name in options:
@@ -103,6 +122,27 @@ def unknown_options(format_name: str, options: Mapping[str, Any]) -> dict[str, s
             where = f"an option of {readers}" if known else f"an option: '{format_name}' has none"
             problems[name] = f"'{name}' is not {where}{_near(name, known)}"
     return problems
+
+
+def _is_by_arrow(wanted: Format, options: Mapping[str, Any]) -> bool:
+    return wanted.by_arrow is not None and options.get("engine") == "pyarrow"
+
+
+def _not_for_arrow(wanted: Format, options: Mapping[str, Any]) -> dict[str, str]:
+    model = _named(f"{__name__}.{wanted.by_arrow}:Options")
+    try:
+        model(**{name: value for name, value in options.items() if name != "engine"})
+    except ValidationError as error:
+        problems = {str(each["loc"][0]): each for each in error.errors()}
+    else:
+        problems = {}
+    known = set(model.model_fields)
+    return {
+        name: f"'{name}' is not an option of engine: pyarrow{_near(name, known)}; leave it out, or set engine: pandas"
+        if each["type"] == "extra_forbidden"
+        else f"engine: pyarrow does not take {name}: {options[name]!r}; correct it, or set engine: pandas"
+        for name, each in problems.items()
+    }
 
 
 def has_schema(format_name: str) -> bool:
@@ -157,27 +197,38 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[P
         raise UnusableDataError(f"returned text, but {format_name} is binary; return bytes or a Path")
     if missing := missing_extra(format_name):
         raise MissingExtraError(missing)
-    if problems := unknown_options(format_name, options):
+    if problems := option_problems(format_name, options):
         raise UnusableDataError("returned data that cannot be decoded: data_format: " + "; ".join(problems.values()))
     # These two null mean "no chunks"; any other null is a value of the reader, such as "there is no header".
     options = {
         key: value for key, value in options.items() if value is not None or key not in ("chunksize", "batch_size")
     }
-    read: Callable[[Raw, Mapping[str, Any]], Iterator[Piece]] = _named(f"{__name__}.{wanted.decode}")
-    pieces = _explained(read(raw, options), raw, format_name)
+    pieces = _explained(_read(wanted, raw, options), raw, format_name, options.get("engine"))
     return (piece if is_arrow(piece) else index_as_columns(piece) for piece in pieces)
 
 
-def _explained(chunks: Iterator[Piece], raw: Raw, format_name: str) -> Iterator[Piece]:
+def _read(wanted: Format, raw: Raw, options: Mapping[str, Any]) -> Iterator[Piece]:
+    given = {name: value for name, value in options.items() if name != "engine" or value not in ("pandas", "pyarrow")}
+    read: Callable[[Raw, Any], Iterator[Piece]]
+    if _is_by_arrow(wanted, options):
+        module = f"{__name__}.{wanted.by_arrow}"
+        read, given = _named(f"{module}:decode"), _named(f"{module}:Options")(**given)
+    else:
+        read = _named(f"{__name__}.{wanted.decode}")
+    return read(raw, given)
+
+
+def _explained(chunks: Iterator[Piece], raw: Raw, format_name: str, engine: str | None) -> Iterator[Piece]:
     """Names the data and the format where a reader fails: its own message knows neither."""
     try:
         yield from chunks
-    except UnusableDataError:
+    except (UnusableDataError, UndecodableDataError):
         raise
     except Exception as error:
         what = f"the path {os.fspath(raw)}, which" if isinstance(raw, os.PathLike) else f"{type(raw).__name__} that"
         reason = next(iter(str(error).strip().splitlines()), "")
         remedy = "return the path of a file" if isinstance(error, OSError) else "check from.data_format in the mapping"
+        remedy += ", or set engine: pandas, which reads more" if engine == "pyarrow" else ""
         raise UndecodableDataError(
             f"returned {what} cannot be read as {format_name}: {type(error).__name__}: {reason}; {remedy}",
             "".join(traceback.format_exception(error)),

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from custom_store_pipeline.data.pieces import is_arrow
 from custom_store_pipeline.errors import UnusableDataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from custom_store_pipeline.data.pieces import Piece
+
 _INTEGERS, _LARGE_INTEGERS, _FRACTIONS = "integers", "integers beyond 2**53", "fractions"
 _NUMBERS = (_INTEGERS, _LARGE_INTEGERS, _FRACTIONS)
 
 
-def check_kinds(frame: pd.DataFrame, kinds: dict[str, str]) -> None:
+def check_kinds(piece: Piece, kinds: dict[str, str]) -> None:
     """Refuses a csv column that is of one kind in one chunk and of another later: "7" would already have become 7.
 
     Args:
-        frame: the chunk.
+        piece: the chunk.
         kinds: the kinds of columns so far; the chunk's are added.
 
     Raises:
         UnusableDataError: names the column, a value, and the option that says what it is.
     """
-    for position, name in enumerate(frame.columns):
-        column = frame.iloc[:, position]
-        if not column.notna().any():
+    for name, column in _columns(piece):
+        if column.null_count == len(column):
             continue
         kind = _kind(column)
-        before = kinds.setdefault(str(name), kind)
+        before = kinds.setdefault(name, kind)
         both = {before, kind}
         if both <= set(_NUMBERS) and both != {_LARGE_INTEGERS, _FRACTIONS}:
-            kinds[str(name)] = kind if before == _INTEGERS else before
+            kinds[name] = kind if before == _INTEGERS else before
         elif before != kind:
             if not both <= set(_NUMBERS):
                 before, kind = ("numbers" if word in _NUMBERS else word for word in (before, kind))
@@ -41,24 +44,42 @@ def check_kinds(frame: pd.DataFrame, kinds: dict[str, str]) -> None:
             )
 
 
-def _kind(column: pd.Series) -> str:
-    from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
+def _columns(piece: Piece) -> Iterator[tuple[str, Any]]:
+    """The columns as Arrow arrays."""
+    if is_arrow(piece):
+        yield from zip(piece.schema.names, piece.columns, strict=True)
+        return
+    for position, name in enumerate(piece.columns):
+        yield str(name), _array(piece.iloc[:, position])
 
-    if is_bool_dtype(column.dtype):
+
+def _array(column: pd.Series) -> Any:
+    """The column in Arrow; objects of Python, which a converter made, and complex numbers count as texts."""
+    import pyarrow as pa
+
+    if column.dtype == "object" or column.dtype.kind == "c":
+        return pa.array([None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)])
+    return pa.array(column, from_pandas=True)
+
+
+def _kind(column: Any) -> str:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_boolean(column.type):
         return "booleans"
-    if is_integer_dtype(column.dtype):
-        return _LARGE_INTEGERS if max(abs(int(column.min())), abs(int(column.max()))) > 2**53 else _INTEGERS
-    return _FRACTIONS if is_numeric_dtype(column.dtype) else "text"
+    if pa.types.is_integer(column.type):
+        return _LARGE_INTEGERS if max(map(abs, pc.min_max(column).as_py().values())) > 2**53 else _INTEGERS
+    return _FRACTIONS if pa.types.is_floating(column.type) else "text"
 
 
-def _example(column: pd.Series, kind: str) -> Any:
+def _example(column: Any, kind: str) -> Any:
     """A value that shows that the column is of this kind."""
     from custom_store_pipeline.data.formats.typed_text import round_trips
 
-    values = column.dropna()
+    values = column.drop_null().to_pylist()
     if kind == "text":
-        return next((text for text in values if isinstance(text, str) and not round_trips(text)), values.iloc[0])
+        return next((text for text in values if isinstance(text, str) and not round_trips(text)), values[0])
     if kind == _LARGE_INTEGERS:
-        return next(int(value) for value in values if abs(int(value)) > 2**53)
-    value = values.iloc[0]
-    return value.item() if hasattr(value, "item") else value
+        return next(value for value in values if abs(value) > 2**53)
+    return values[0]

@@ -58,8 +58,8 @@ def _defaults(options: Mapping[str, Any]) -> dict[str, Any]:
         defaults["engine"] = "python"  # pandas would take it anyway, with a warning
     elif "engine" not in options:
         defaults["low_memory"] = False  # looks at all rows of a chunk before it decides on a column's type
-    if options.get("engine") == "pyarrow" or "skipfooter" in options:
-        del defaults["chunksize"]  # pandas reads these in one piece only
+    if "skipfooter" in options:
+        del defaults["chunksize"]  # pandas reads such a file in one piece only
     return defaults
 
 

@@ -10,6 +10,8 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from pydantic import BaseModel
+
 from custom_store_pipeline.errors import UnusableDataError
 
 Raw = bytes | str | os.PathLike[str] | IO[Any]
@@ -18,6 +20,13 @@ _MAGIC = {
     b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip",
 }  # fmt: skip
 _BOM = "\ufeff"
+
+
+class FileOptions(BaseModel, extra="forbid", strict=True):
+    """How content is opened, whatever reads it."""
+
+    compression: Any = "infer"
+    storage_options: dict[str, Any] | None = None
 
 
 def source(raw: Raw) -> Any:
@@ -86,25 +95,35 @@ def lines_of(file: Any, options: Mapping[str, Any]) -> Iterator[str]:
         return
     start = file.read(4)
     encoding = options.get("encoding") or json.detect_encoding(start)
-    whole = io.BufferedReader(_Joined(start, file))
+    whole = io.BufferedReader(Joined(start, file))
     with io.TextIOWrapper(whole, encoding=encoding, errors=options.get("encoding_errors") or "strict") as text:
         for number, line in enumerate(text):
             yield line.removeprefix(_BOM) if number == 0 else line
 
 
-class _Joined(io.RawIOBase):
-    """A file of bytes whose first bytes were already read."""
+def as_bytes(file: Any, encoding: str | None = None) -> Any:
+    """A file of bytes in UTF-8: the file itself, if it has no other encoding, or what reads and encodes it again."""
+    if isinstance(file.read(0), bytes):
+        if encoding is None:
+            return file
+        file = io.TextIOWrapper(io.BufferedReader(Joined(b"", file)), encoding, newline="")
+    return io.BufferedReader(Joined(b"", file))
+
+
+class Joined(io.RawIOBase):
+    """Bytes that were already read from a file, and the rest of it, as a file of bytes; texts in UTF-8."""
 
     def __init__(self, start: bytes, rest: Any) -> None:
         self._start = start
         self._rest = rest
 
-    def readable(self) -> bool:
+    def readable(self) -> bool:  # noqa: D102  (of RawIOBase)
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        found = self._start[: len(buffer)] or self._rest.read(len(buffer))
-        self._start = self._start[len(buffer) :]
+    def readinto(self, buffer: Any) -> int:  # noqa: D102  (of RawIOBase)
+        content = self._start or self._rest.read(len(buffer))
+        content = content if isinstance(content, bytes) else content.encode()
+        found, self._start = content[: len(buffer)], content[len(buffer) :]
         buffer[: len(found)] = found
         return len(found)
 
