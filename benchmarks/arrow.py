@@ -14,7 +14,7 @@ from benchmarks.measuring import Measured, in_turn, materialize, measured, ratio
 from benchmarks.postgres_server import postgres_server
 from benchmarks.report import Goal, Section
 
-ROWS_IN_POSTGRES, ROWS_IN_PARQUET = 3_000_000, 10_000_000
+ROWS_IN_POSTGRES, ROWS_IN_PARQUET, ROWS_TWICE = 3_000_000, 10_000_000, 1_000_000
 ROUNDS = 3
 
 COLUMNS = """
@@ -36,25 +36,30 @@ target has committed.
 
 PostgreSQL: {ROWS_IN_POSTGRES:,} rows of `int8`, `int4`, `text`, `numeric(12, 2)`, `jsonb` and `timestamptz`, read by
 ADBC, written by binary COPY into a staging table and from there by `INSERT … ON CONFLICT DO UPDATE`, in one
-transaction. The target has a primary key and is empty. Parquet: {ROWS_IN_PARQUET:,} rows with the same columns but
-`jsonb`."""
+transaction. The target has a primary key. It is empty, or has {ROWS_TWICE:,} rows, all of which come again. Parquet:
+{ROWS_IN_PARQUET:,} rows with the same columns but `jsonb`."""
 
 
 UNLIKE = (
-    "dlt writes into a table of its own without a primary key, in which `jsonb` is text: there is no index to keep, "
-    "and no conflict to look for. The others, sling too, write into a table with a key."
+    "Into an empty target, dlt writes into a table of its own without a primary key, in which `jsonb` is text: there "
+    "is no index to keep, and no conflict to look for. The others, sling too, write into a table with a key."
 )
 
 
 @dataclass(frozen=True)
 class Way:
-    """A mapping of ``arrow.yaml``: what is moved, its asset, the most that we may take, and who else moves it."""
+    """A mapping of ``arrow.yaml``: what is moved, its asset, the most that we may take, and who else moves it.
+
+    ``source`` is the schema of PostgreSQL that the rows are in. With ``twice``, they are moved before, unmeasured.
+    """
 
     mapping: str
     label: str
     asset: str
     of_plain_loop: float
     peers: tuple[str, ...] = ("dlt",)
+    source: str = "public"
+    twice: bool = False
 
 
 WAYS = (
@@ -64,6 +69,15 @@ WAYS = (
         "postgres_target",
         1.5,
         ("dlt", "sling"),
+    ),
+    Way(
+        "PostgreSQL to PostgreSQL",
+        f"PostgreSQL → PostgreSQL, {ROWS_TWICE:,} rows that are all there, upsert with state",
+        "postgres_target",
+        1.5,
+        ("dlt", "sling"),
+        source="few",
+        twice=True,
     ),
     Way("Parquet to DuckDB", f"Parquet → DuckDB, {ROWS_IN_PARQUET:,} rows", "duckdb_target", 1.15),
     Way("Parquet to Delta", f"Parquet → Delta, {ROWS_IN_PARQUET:,} rows", "delta_target", 1.15, ()),
@@ -76,14 +90,15 @@ def measure() -> Section:
     goals: list[Goal] = []
     with sources() as (uri, parquet):
         for way in WAYS:
-            print(f" {way.mapping}", flush=True)
+            print(f" {way.label}", flush=True)
             found = in_turn(contenders(way, uri, parquet), ROUNDS, only_once=("dlt", "sling"))
             rows += transfer_rows(way.label, found, ("plain loop",))
             transfers = transfers_of(found)
             for peer, at_most in (("plain loop", way.of_plain_loop), ("dlt", 0.5)):
                 if peer in found:
                     taken = ratios(transfers["ours"], transfers[peer])
-                    tried = UNLIKE if (peer, way.asset) == ("dlt", "postgres_target") else ""
+                    is_unlike = (peer, way.asset, way.twice) == ("dlt", "postgres_target", False)
+                    tried = UNLIKE if is_unlike else ""
                     goals.append(Goal(f"{way.label}: of the time of {peer}", taken, at_most, tried=tried))
     return Section("Arrow", TEXT, ["", "contender", "transfer", "of the plain loop", "process"], rows, goals)
 
@@ -99,7 +114,9 @@ def sources() -> Iterator[tuple[str, Path]]:
         with postgresql.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
             numbers = f"generate_series(1, {ROWS_IN_POSTGRES}) AS numbers(n)"
             cursor.execute(f"CREATE TABLE orders AS SELECT {columns} FROM {numbers}")
-            cursor.execute("VACUUM ANALYZE orders")
+            cursor.execute("CREATE SCHEMA few")
+            cursor.execute(f"CREATE TABLE few.orders AS SELECT * FROM orders WHERE id <= {ROWS_TWICE}")
+            cursor.execute("VACUUM ANALYZE")
         parquet = Path(name) / "orders.parquet"
         columns = COLUMNS.format(n="n", data="'text ' || n % 100")
         duckdb.sql(f"COPY (SELECT {columns} FROM range({ROWS_IN_PARQUET}) AS numbers(n)) TO '{parquet}'")
@@ -113,7 +130,14 @@ def contenders(way: Way, uri: str, parquet: Path) -> dict[str, Callable[[], Meas
         if way.asset == "postgres_target":
             empty_target(uri, schema)
         python = [sys.executable, "-m", f"benchmarks.contenders.{module}", way.mapping]
-        environment = {"BENCH_POSTGRES": uri, "BENCH_PARQUET": str(parquet), "BENCH_SCHEMA": schema}
+        environment = {
+            "BENCH_POSTGRES": uri,
+            "BENCH_PARQUET": str(parquet),
+            "BENCH_SOURCE": way.source,
+            "BENCH_SCHEMA": schema,
+        }
+        if way.twice:
+            measured(command or python, environment, timeout=900)
         return measured(command or python, environment, timeout=900)
 
     ours = list(materialize(f'key:"bench/{way.asset}/orders"'))

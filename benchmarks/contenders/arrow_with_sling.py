@@ -18,11 +18,12 @@ from benchmarks.projects.bench.custom_store_driver.postgres_store_driver import 
 
 def main(mapping_name: str) -> None:
     """Moves the orders of a mapping."""
-    _, sink = sides_of(mapping_name, "arrow")
+    source, sink = sides_of(mapping_name, "arrow")
     uri, schema, folder = (sink.config["args"][name] for name in ("uri", "schema", "folder"))
     command = [
         *(sling_linux_amd64.SLING_BIN, "run", "--mode", "incremental", "--primary-key", "id"),
-        *("--src-conn", "PG", "--src-stream", "public.orders", "--tgt-conn", "PG", "--tgt-object", f"{schema}.orders"),
+        *("--src-conn", "PG", "--src-stream", f"{source.config['args']['schema']}.orders"),
+        *("--tgt-conn", "PG", "--tgt-object", f"{schema}.orders"),
     ]
     environment = {**os.environ, "PG": f"{uri}?sslmode=disable", "SLING_DISABLE_TELEMETRY": "TRUE", "HOME": folder}
     begin(folder)

@@ -17,7 +17,9 @@ class PostgresStoreDriver:
         self.connection = postgresql.connect(args["uri"])
         self.cursor = self.connection.cursor()  # the stream ends with it
         since = mapping_config.get("offset", {}).get("values", {}).get("changed")
-        self.cursor.execute(f"SELECT * FROM {entity}" + (f" WHERE changed > '{since}'" if since else ""))
+        self.cursor.execute(
+            f"SELECT * FROM {args['schema']}.{entity}" + (f" WHERE changed > '{since}'" if since else "")
+        )
         return self.cursor.fetch_record_batch()
 
     def push_arrow(self, config, entity, reader, deletes=None):
