@@ -28,6 +28,7 @@
     ├── SensorError                       the sensor on config changes cannot do its work
     │   ├── CursorError                   its cursor is not one of its own
     │   └── ReloadError                   the definitions could not be reloaded
+    ├── ExistingFileError                 custom-store init or new would overwrite a file
     ├── EntityTimeoutError                an entity ran past the mapping's timeout
     ├── EntitiesFailedError               the summary of a step in which entities failed
     └── TerminalError                     raised by drivers: a retry cannot help
@@ -82,6 +83,10 @@ class ConfigurationError(CustomStoreError):
 
 class MissingVariableError(ConfigurationError):
     """A store's string names an environment variable that is not set when the step runs."""
+
+
+class ExistingFileError(CustomStoreError):
+    """A file that is to be written new is there already."""
 
 
 class DriverError(CustomStoreError):

@@ -1,4 +1,4 @@
-"""The command ``custom-store``: validates mappings, shows the status of entities, shows and resets their state."""
+"""The command ``custom-store``: begins projects, validates mappings, shows the status and the state of entities."""
 
 from __future__ import annotations
 
@@ -39,6 +39,62 @@ def _without_plugins_of_pydantic() -> Iterator[None]:
         yield
     finally:
         os.environ.pop("PYDANTIC_DISABLE_PLUGINS")
+
+
+@main.command()
+@click.argument("project")
+def init(project: str) -> None:
+    """Write a project that runs into the working folder: two drivers, a mapping, CSV files to load, settings.
+
+    PROJECT is its name: letters, digits and _. Nothing that is there is overwritten.
+
+    Example: custom-store init shop
+    """
+    from custom_store_pipeline.cli import scaffold
+
+    scaffold.init(project)
+
+
+@main.group()
+def new() -> None:
+    """Write a new driver or mapping into a project."""
+
+
+@new.command("driver")
+@click.argument("place", metavar="PROJECT/NAME", required=False)
+@click.option("--pull", "template", flag_value="pull", help="Begin with the methods of a source.")
+@click.option("--push", "template", flag_value="push", help="Begin with the methods of a target.")
+@click.option("--both", "template", flag_value="both", help="Begin with the methods of both (the default).")
+@click.option("--from", "template", metavar="TEMPLATE", help="Begin with a copy of a driver that works.")
+@click.option("--list", "as_list", is_flag=True, help="List the templates.")
+def new_driver(place: str | None, template: str | None, as_list: bool) -> None:
+    """Write a driver: projects/PROJECT/custom_store_driver/NAME.py, with a class named after it.
+
+    Example: custom-store new driver shop/orders_api_store_driver --pull
+    """
+    from custom_store_pipeline.cli import scaffold
+
+    if as_list:
+        scaffold.print_templates()
+    elif place is None:
+        raise click.UsageError("Missing argument 'PROJECT/NAME'.")
+    else:
+        scaffold.new_driver(place, template or "both")
+
+
+@new.command("mapping")
+@click.argument("place", metavar="PROJECT/NAME")
+@click.option("--from", "source", metavar="DRIVER", help="The driver that pulls; by default the project's only one.")
+@click.option("--to", "target", metavar="DRIVER", help="The driver that pushes; by default the project's only one.")
+@click.option("--entity", "entities", multiple=True, help="An entity; may be given several times. By default NAME.")
+def new_mapping(place: str, source: str | None, target: str | None, entities: Sequence[str]) -> None:
+    """Write a mapping: projects/PROJECT/mappings/NAME.yaml.
+
+    Example: custom-store new mapping shop/orders --entity orders --entity customers
+    """
+    from custom_store_pipeline.cli import scaffold
+
+    scaffold.new_mapping(place, source, target, entities)
 
 
 @main.command()

@@ -1,0 +1,92 @@
+"""``custom-store init`` and ``custom-store new``: what they are given, checked, and the files that they write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from custom_store_pipeline.cli.chosen import folder_of_projects
+from custom_store_pipeline.config.values import is_plain_name
+from custom_store_pipeline.drivers.driver_files import DRIVER_FOLDER, DriverSource, find_driver
+from custom_store_pipeline.drivers.static_check import PULLS, PUSHES, defines
+from custom_store_pipeline.errors import DriverNotFoundError, ExistingFileError, did_you_mean
+from custom_store_pipeline.identifiers import module_name
+from custom_store_pipeline.scaffold import new_files
+
+
+def init(project: str) -> None:
+    """Writes a project that runs, and all that it needs, into the working folder."""
+    _check_plain(project, "the project's name")
+    _write(new_files.files_of_a_folder(project), Path.cwd())
+    click.echo(
+        "\nNext, in this folder:\n"
+        "  export DAGSTER_HOME=$PWD/.dagster_home\n"
+        "  custom-store validate\n"
+        f"  dagster asset materialize --select 'group:{project}' -m custom_store_pipeline.definitions\n"
+        "  dagster dev     # the UI, on http://localhost:3000\n"
+        "README.md says what is where."
+    )
+
+
+def new_driver(place: str, template: str) -> None:
+    """Writes a driver into a project of the projects folder."""
+    project, name = _project_and_name(place)
+    known = new_files.driver_templates()
+    if template not in known:
+        raise click.ClickException(f"no template '{template}'{did_you_mean(template, known)}; there are: {', '.join(known)}")
+    _write([new_files.driver_file(project, name, template)], folder_of_projects())
+
+
+def new_mapping(place: str, source: str | None, target: str | None, entities: Sequence[str]) -> None:
+    """Writes a mapping into a project of the projects folder; without a driver's name, its only one that can do it."""
+    project, name = _project_and_name(place)
+    folder = folder_of_projects()
+    pulls = _driver(folder, project, source, PULLS, "--from", "pulls")
+    pushes = _driver(folder, project, target, PUSHES, "--to", "pushes")
+    _write([new_files.mapping_file(project, name, pulls, pushes, entities or [name])], folder)
+
+
+def print_templates() -> None:
+    """Prints what a driver can begin as."""
+    for name, what in new_files.driver_templates().items():
+        click.echo(f"{name:12} {what}")
+
+
+def _driver(folder: Path, project: str, name: str | None, methods: Sequence[str], option: str, does: str) -> str:
+    if name is not None:
+        try:
+            return find_driver(folder, project, module_name(name)).file_name
+        except DriverNotFoundError as error:
+            raise click.ClickException(f"{option}: {error}") from None
+    drivers = [DriverSource(project, path.stem, path) for path in sorted((folder / project / DRIVER_FOLDER).glob("*.py"))]
+    found = [driver.file_name for driver in drivers if any(defines(driver, method) for method in methods)]
+    if len(found) == 1:
+        return found[0]
+    there = f"one of {', '.join(found)}" if found else "there is none, so write it first: custom-store new driver"
+    raise click.ClickException(f"which driver of '{project}' {does}? say so with {option}: {there}")
+
+
+def _project_and_name(place: str) -> tuple[str, str]:
+    project, _, name = place.partition("/")
+    name = module_name(name)
+    if not name:
+        raise click.ClickException(f"'{place}' is not PROJECT/NAME; write it as shop/{place}")
+    _check_plain(project, "the project's name")
+    _check_plain(name, "the file's name")
+    return project, name
+
+
+def _check_plain(name: str, what: str) -> None:
+    if not is_plain_name(name):
+        raise click.ClickException(f"{what} '{name}' is not a plain name; use letters, digits and _ only")
+
+
+def _write(files: Iterable[new_files.NewFile], folder: Path) -> None:
+    try:
+        written = new_files.write(files, folder)
+    except ExistingFileError as error:
+        raise click.ClickException(str(error)) from None
+    for path in written:
+        click.echo(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
