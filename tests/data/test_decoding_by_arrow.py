@@ -131,6 +131,18 @@ def test_text_open_files_and_compressed_files(tmp_path: Path) -> None:
         assert rows(raw, "csv", **ARROW) == [{"a": "ß", "b": 1}]
 
 
+class Dribble(io.BytesIO):
+    """A file that gives a few bytes at a time, as a response of a server may."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size, 3) if size and size > 0 else size)
+
+
+def test_a_file_that_gives_little_at_a_time() -> None:
+    assert rows(Dribble(b"id,name\n1,x\n"), "csv", **ARROW) == [{"id": 1, "name": "x"}]
+    assert rows(Dribble(b'{"id": 1}\n{"id": 2}\n'), "jsonl", **ARROW) == [{"id": 1}, {"id": 2}]
+
+
 @pytest.mark.parametrize("raw", [b"a,b\n", b"a,b"])
 def test_a_csv_without_rows_keeps_its_columns(raw: bytes) -> None:
     assert types(raw, "csv") == {"a": "null", "b": "null"}

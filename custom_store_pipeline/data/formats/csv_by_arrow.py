@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 from pyarrow import csv
-from pydantic import NonNegativeInt, StringConstraints
+from pydantic import Field, NonNegativeInt, StringConstraints
 
 from custom_store_pipeline.data.formats.csv_column_kinds import check_kinds
 from custom_store_pipeline.data.formats.raw import FileOptions, Joined, Raw, as_bytes, opened
@@ -29,7 +29,7 @@ class Options(FileOptions):
     quotechar: _Character = '"'
     encoding: str | None = None
     names: list[str] | None = None
-    usecols: list[str] | None = None
+    usecols: Annotated[list[str], Field(min_length=1)] | None = None
     skiprows: NonNegativeInt | None = None
     na_values: str | list[str] | None = None
     dtype: dict[str, Literal["str", "string"]] | None = None

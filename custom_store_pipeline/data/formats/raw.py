@@ -101,11 +101,14 @@ def lines_of(file: Any, options: Mapping[str, Any]) -> Iterator[str]:
             yield line.removeprefix(_BOM) if number == 0 else line
 
 
-def as_bytes(file: Any, encoding: str | None = None) -> Any:
-    """A file of bytes in UTF-8: the file itself, if it has no other encoding, or what reads and encodes it again."""
-    if isinstance(file.read(0), bytes):
-        if encoding is None:
-            return file
+def as_bytes(file: Any, encoding: str | None = None) -> io.BufferedReader:
+    """A file of bytes in UTF-8, of which a read gives as much as is asked for until the file ends.
+
+    Args:
+        file: a file of bytes, or of texts.
+        encoding: that of the bytes; None if they are UTF-8 already.
+    """
+    if encoding is not None and isinstance(file.read(0), bytes):
         file = io.TextIOWrapper(io.BufferedReader(Joined(b"", file)), encoding, newline="")
     return io.BufferedReader(Joined(b"", file))
 

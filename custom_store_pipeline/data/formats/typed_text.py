@@ -140,9 +140,9 @@ def _contains(texts: Any, character: str) -> bool:
         int.from_bytes(offsets[8 * place : 8 * place + 8], "little")
         for place in (texts.offset, texts.offset + len(texts))
     )
-    found = character.encode() in bytes(characters[start:end])
+    found = re.search(re.escape(character).encode(), characters[start:end])  # reads the buffer where it is
     hidden = texts.null_count  # a null may hide a text
-    return found and (not hidden or _any(pc.match_substring(texts, character)))
+    return found is not None and (not hidden or _any(pc.match_substring(texts, character)))
 
 
 def _have_leading_zeros(texts: Any) -> Any:
