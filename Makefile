@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make install` makes with nothing but Python 3.11 or newer.
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
-.PHONY: bench demo dev install lint picture screenshots test test-lowest test-random
+.PHONY: bench coverage demo dev install lint picture screenshots test test-lowest test-random
 
 # Without bytecode every start of `dagster` takes more than twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,6 +31,10 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: .venv/.installed-dev ## all tests
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+# Not part of `test`: to watch each line makes what computes take half as long again.
+coverage: .venv/.installed-dev ## all tests, and how many lines and branches they run
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 test-random: .venv/.installed-dev ## property tests and 300 histories with examples that nobody has seen yet
