@@ -85,10 +85,6 @@ class MissingVariableError(ConfigurationError):
     """A store's string names an environment variable that is not set when the step runs."""
 
 
-class ExistingFileError(CustomStoreError):
-    """A file that is to be written new is there already."""
-
-
 class DriverError(CustomStoreError):
     """A driver cannot be used, or it raised."""
 
@@ -201,6 +197,10 @@ class CursorError(SensorError):
 
 class ReloadError(SensorError):
     """The definitions could not be reloaded."""
+
+
+class ExistingFileError(CustomStoreError):
+    """A file that is to be written new is there already."""
 
 
 class EntityTimeoutError(CustomStoreError):

@@ -45,10 +45,12 @@ def test_an_empty_folder_becomes_a_project_that_runs(wheel: Path, tmp_path: Path
     python = environment / "bin/python"
     options = ["--python", str(python), "install", "--no-deps", "--no-index", "--quiet"]
     subprocess.run([sys.executable, "-m", "pip", *options, str(wheel)], check=True, timeout=120)
-    # What it depends on is not installed again; of this environment's site-packages, only what lies there is seen.
-    installed = Path(subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip())
+    # What it depends on is not installed again. This environment's own copy of the package is not seen: it is one of
+    # its .pth files that leads to the checkout, and those of a folder that a .pth file names do not count.
+    (installed,) = (environment / "lib").glob("python*/site-packages")
     (installed / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CUSTOM_STORE_")}
+    mine = ("CUSTOM_STORE_", "PYTHONPATH")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
     env |= {"DAGSTER_HOME": str(folder / ".dagster_home"), "PATH": f"{environment / 'bin'}:{env['PATH']}"}
 
     def run(*command: str) -> str:

@@ -35,7 +35,8 @@ def new_driver(place: str, template: str) -> None:
     project, name = _project_and_name(place)
     known = new_files.driver_templates()
     if template not in known:
-        raise click.ClickException(f"no template '{template}'{did_you_mean(template, known)}; there are: {', '.join(known)}")
+        there = f"there are: {', '.join(known)}"
+        raise click.ClickException(f"no template '{template}'{did_you_mean(template, known)}; {there}")
     _write([new_files.driver_file(project, name, template)], folder_of_projects())
 
 
@@ -60,7 +61,8 @@ def _driver(folder: Path, project: str, name: str | None, methods: Sequence[str]
             return find_driver(folder, project, module_name(name)).file_name
         except DriverNotFoundError as error:
             raise click.ClickException(f"{option}: {error}") from None
-    drivers = [DriverSource(project, path.stem, path) for path in sorted((folder / project / DRIVER_FOLDER).glob("*.py"))]
+    files = sorted((folder / project / DRIVER_FOLDER).glob("*.py"))
+    drivers = [DriverSource(project, path.stem, path) for path in files]
     found = [driver.file_name for driver in drivers if any(defines(driver, method) for method in methods)]
     if len(found) == 1:
         return found[0]

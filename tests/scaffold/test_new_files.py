@@ -20,7 +20,7 @@ from custom_store_pipeline.scaffold.new_files import (
 from tests.world.projects_folder import ProjectsFolder
 
 
-def test_a_new_folder_loads_its_files_again_and_again(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_folder_loads_its_files(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     write(files_of_a_folder("lake"), projects.root)
     monkeypatch.setenv("DAGSTER_HOME", str(projects.home))
 

@@ -35,8 +35,9 @@ class DuckdbStoreDriver:
 
 def delete(connection, table, keys, rows):
     """Deletes the rows of the table that have the same keys as one of these rows."""
-    same = " AND ".join(f"{table}.{quoted(key)} = rows.{quoted(key)}" for key in keys)
-    connection.execute(f"DELETE FROM {table} USING rows WHERE {same}")
+    same = " AND ".join(f"{table}.{quoted(key)} = gone.{quoted(key)}" for key in keys)
+    connection.register("gone", rows)
+    connection.execute(f"DELETE FROM {table} USING gone WHERE {same}")
 
 
 def quoted(name):

@@ -1,4 +1,4 @@
-"""TODO: what this store is."""
+"""A target to write."""
 
 
 class PushStoreDriver:
