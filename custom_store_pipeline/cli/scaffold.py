@@ -8,17 +8,17 @@ from pathlib import Path
 import click
 
 from custom_store_pipeline.cli.chosen import folder_of_projects
-from custom_store_pipeline.config.values import is_plain_name
+from custom_store_pipeline.config.values import identifier
 from custom_store_pipeline.drivers.driver_files import DRIVER_FOLDER, DriverSource, find_driver
-from custom_store_pipeline.drivers.static_check import PULLS, PUSHES, defines
-from custom_store_pipeline.errors import DriverNotFoundError, ExistingFileError, did_you_mean
+from custom_store_pipeline.drivers.static_check import check_driver
+from custom_store_pipeline.errors import DriverError, DriverNotFoundError, ExistingFileError, did_you_mean
 from custom_store_pipeline.identifiers import module_name
 from custom_store_pipeline.scaffold import new_files
 
 
 def init(project: str) -> None:
     """Writes a project that runs, and all that it needs, into the working folder."""
-    _check_plain(project, "the project's name")
+    _check_plain(project, "the project")
     _write(new_files.files_of_a_folder(project), Path.cwd())
     click.echo(
         "\nNext, in this folder:\n"
@@ -44,8 +44,8 @@ def new_mapping(place: str, source: str | None, target: str | None, entities: Se
     """Writes a mapping into a project of the projects folder; without a driver's name, its only one that can do it."""
     project, name = _project_and_name(place)
     folder = folder_of_projects()
-    pulls = _driver(folder, project, source, PULLS, "--from", "pulls")
-    pushes = _driver(folder, project, target, PUSHES, "--to", "pushes")
+    pulls = _driver(folder, project, source, "pull_data", "--from", "pulls")
+    pushes = _driver(folder, project, target, "push_data", "--to", "pushes")
     _write([new_files.mapping_file(project, name, pulls, pushes, entities or [name])], folder)
 
 
@@ -55,19 +55,26 @@ def print_templates() -> None:
         click.echo(f"{name:12} {what}")
 
 
-def _driver(folder: Path, project: str, name: str | None, methods: Sequence[str], option: str, does: str) -> str:
+def _driver(folder: Path, project: str, name: str | None, method: str, option: str, does: str) -> str:
     if name is not None:
         try:
             return find_driver(folder, project, module_name(name)).file_name
         except DriverNotFoundError as error:
             raise click.ClickException(f"{option}: {error}") from None
     files = sorted((folder / project / DRIVER_FOLDER).glob("*.py"))
-    drivers = [DriverSource(project, path.stem, path) for path in files]
-    found = [driver.file_name for driver in drivers if any(defines(driver, method) for method in methods)]
+    found = [path.stem for path in files if _is_right(DriverSource(project, path.stem, path), method)]
     if len(found) == 1:
         return found[0]
     there = f"one of {', '.join(found)}" if found else "there is none, so write it first: custom-store new driver"
     raise click.ClickException(f"which driver of '{project}' {does}? say so with {option}: {there}")
+
+
+def _is_right(driver: DriverSource, method: str) -> bool:
+    try:
+        check_driver(driver, method)
+    except DriverError:
+        return False
+    return True
 
 
 def _project_and_name(place: str) -> tuple[str, str]:
@@ -75,14 +82,16 @@ def _project_and_name(place: str) -> tuple[str, str]:
     name = module_name(name)
     if not name:
         raise click.ClickException(f"'{place}' is not PROJECT/NAME; write it as shop/{place}")
-    _check_plain(project, "the project's name")
-    _check_plain(name, "the file's name")
+    _check_plain(project, "the project")
+    _check_plain(name, "the file")
     return project, name
 
 
 def _check_plain(name: str, what: str) -> None:
-    if not is_plain_name(name):
-        raise click.ClickException(f"{what} '{name}' is not a plain name; use letters, digits and _ only")
+    try:
+        identifier(name)
+    except ValueError as error:
+        raise click.ClickException(f"{what}: {error}") from None
 
 
 def _write(files: Iterable[new_files.NewFile], folder: Path) -> None:

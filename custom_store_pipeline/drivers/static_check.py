@@ -25,9 +25,6 @@ SIGNATURES: dict[str, str] = {
     "push_arrow": "self, config, entity, reader, deletes=None",
     "close": "self",
 }
-# Any of these makes a driver one of a source, or of a target.
-PULLS = ("pull_data",)
-PUSHES = ("push_data", "push_chunks", "push_arrow")
 _OPTIONAL = ("pull_keys", "fingerprint", "push_chunks", "push_arrow", "close")
 # A driver that takes Arrow is never called with pandas.
 _INSTEAD = {"push_data": "push_arrow"}

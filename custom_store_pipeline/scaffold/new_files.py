@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from custom_store_pipeline.drivers.driver_files import DRIVER_FOLDER
 from custom_store_pipeline.errors import ExistingFileError
 from custom_store_pipeline.identifiers import pascal_case
@@ -75,9 +77,10 @@ def mapping_file(project: str, name: str, source: str, target: str, entities: Se
         target: the driver that pushes.
         entities: their names.
     """
-    content = (_TEMPLATES / "mapping.yaml").read_text()
-    for placeholder, value in (("SOURCE", source), ("TARGET", target), ("ENTITIES", ", ".join(map(_quoted, entities)))):
-        content = content.replace(placeholder, value)
+    # As YAML writes them: it takes a plain `on` for a boolean, and a plain `7` for a number.
+    names = yaml.safe_dump(list(entities), default_flow_style=True, allow_unicode=True, width=float("inf")).strip()
+    values = {"SOURCE": source, "TARGET": target, "ENTITIES": names}
+    content = re.sub("|".join(values), lambda found: values[found[0]], (_TEMPLATES / "mapping.yaml").read_text())
     return NewFile(Path(project, "mappings", f"{name}.yaml"), content)
 
 
@@ -100,7 +103,3 @@ def write(files: Iterable[NewFile], folder: Path) -> list[Path]:
 
 def _driver(template: str) -> Path:
     return _TEMPLATES / "drivers" / f"{template.removesuffix('_store_driver')}_store_driver.py"
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f'"{name}"'

@@ -66,10 +66,10 @@ def test_a_new_driver_and_a_mapping_for_it(lake: ProjectsFolder) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["init", "my lake"], "the project's name 'my lake' is not a plain name; use letters, digits and _ only"),
+        (["init", "my lake"], "the project: 'my lake' is not a plain name; use letters, digits and _ only (no "),
         (["new", "driver", "orders"], "'orders' is not PROJECT/NAME; write it as shop/orders"),
         (["new", "driver"], "Missing argument 'PROJECT/NAME'"),
-        (["new", "driver", "lake/a.b"], "the file's name 'a.b' is not a plain name"),
+        (["new", "driver", "lake/a.b"], "the file: 'a.b' is not a plain name; use letters, digits and _ only ("),
         (["new", "driver", "lake/x", "--from", "duckdbb"], "no template 'duckdbb'; did you mean 'duckdb'?"),
         (["new", "mapping", "lake/x", "--from", "files"], "--from: no file 'files.py' in projects/lake/"),
         (["new", "mapping", "other/x"], "which driver of 'other' pulls? say so with --from: there is none, "),
@@ -89,6 +89,14 @@ def test_a_mapping_needs_to_know_which_of_several_drivers(lake: ProjectsFolder) 
 
     assert result.exit_code == 1
     assert "which driver of 'lake' pulls? say so with --from: one of files_store_driver, orders_api" in result.output
+
+
+def test_only_what_a_mapping_can_use_is_taken_for_its_driver(lake: ProjectsFolder) -> None:
+    lake.driver("helpers", "WIDTH = 3", project="lake")
+    lake.driver("half", "class Half:\n    def push_chunks(self, config, entity, chunks, deletes_df=None): ...", "lake")
+
+    assert run("new", "mapping", "lake/api").output == "wrote projects/lake/mappings/api.yaml\n"
+    assert "file_name: duckdb_store_driver\n" in Path("projects/lake/mappings/api.yaml").read_text()
 
 
 def test_the_templates_are_listed() -> None:

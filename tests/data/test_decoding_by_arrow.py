@@ -261,6 +261,17 @@ def test_the_default_engine_has_a_name(name: str) -> None:
     assert rows(raw, name, engine="pandas") == [{"a": 1}]
 
 
+def test_a_null_engine_is_the_default() -> None:
+    assert option_problems("csv", {"engine": None}) == {}
+    assert rows("a\n1\n", "csv", engine=None) == [{"a": 1}]
+    assert rows('{"a": 1}\n', "jsonl", engine=None) == [{"a": 1}]
+
+
+def test_a_file_that_is_missing_is_no_matter_of_the_engine(tmp_path: Path) -> None:
+    with pytest.raises(UndecodableDataError, match=r"FileNotFoundError: .*; return the path of a file$"):
+        list(decode(tmp_path / "no.csv", "csv", ARROW))
+
+
 def test_options_and_values_that_pyarrow_does_not_have() -> None:
     assert option_problems("csv", {"engine": "pyarrow", "sep": None, "chunksize": 5}) == {
         "sep": "engine: pyarrow does not take sep: None; correct it, or set engine: pandas",

@@ -19,6 +19,12 @@ from custom_store_pipeline.scaffold.new_files import (
 )
 from tests.world.projects_folder import ProjectsFolder
 
+BOTH = """
+    class {name}:
+        def pull_data(self, mapping_config, entity): ...
+        def push_data(self, config, entity, df, deletes_df=None): ...
+"""
+
 
 def test_a_new_folder_loads_its_files(projects: ProjectsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     write(files_of_a_folder("lake"), projects.root)
@@ -64,20 +70,37 @@ def test_secrets_and_data_are_not_committed() -> None:
 
 @pytest.mark.parametrize("template", driver_templates())
 def test_each_template_is_a_driver_that_validates(projects: ProjectsFolder, template: str) -> None:
-    written = write([driver_file("shop", "my_api", template)], projects.path)
-    projects.driver("target_store_driver", "class TargetStoreDriver:\n    def push_data(self, config, entity, df): ...")
-    projects.driver("source_store_driver", "class SourceStoreDriver:\n    def pull_data(self, config, entity): ...")
-    content = written[0].read_text()
+    (written,) = write([driver_file("shop", "my_api", template)], projects.path)
+    projects.driver("source", BOTH.format(name="Source"))
+    projects.driver("target", BOTH.format(name="Target"))
+    content = written.read_text()
+    pulls, pushes = "def pull_data" in content, "def push_data" in content
+    if pulls:
+        write([mapping_file("shop", "pull", "my_api", "target", ["items"])], projects.path)
+    if pushes:
+        write([mapping_file("shop", "push", "source", "my_api", ["items"])], projects.path)
+
     assert "class MyApi:" in content
-    source = "my_api" if "def pull_data" in content else "source_store_driver"
-    target = "my_api" if "def push_data" in content else "target_store_driver"
-    write([mapping_file("shop", "items", source, target, ["items", "größe"])], projects.path)
+    assert pulls or pushes
+    assert load_projects(projects.path).problems == []
 
-    loaded = load_projects(projects.path)
 
-    # A driver that is both stands for one store here, which cannot be copied to itself.
-    assert [problem.message for problem in loaded.problems if "same" not in problem.message] == []
-    assert "def pull_data" in content or "def push_data" in content
+def test_a_mapping_names_its_entities_whatever_yaml_makes_of_them(projects: ProjectsFolder) -> None:
+    projects.driver("source", BOTH.format(name="Source"))
+    projects.driver("target", BOTH.format(name="Target"))
+    names = ["orders", "größe", "on", "null", "7", 'a "b", c', "#"]
+
+    write([mapping_file("shop", "items", "source", "target", names)], projects.path)
+
+    (mapping,) = load_projects(projects.path).mappings
+    assert [entity.name for entity in mapping.entities] == names
+
+
+def test_a_driver_may_be_called_as_a_placeholder_is() -> None:
+    content = mapping_file("shop", "items", "TARGET", "SOURCE", ["ENTITIES"]).content
+
+    assert "file_name: TARGET\n" in content.partition("  to:")[0]
+    assert "file_name: SOURCE\n" in content.partition("  to:")[2]
 
 
 def test_all_files_are_written_or_none(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def option_problems(format_name: str, options: Mapping[str, Any]) -> dict[str, s
     """
     wanted = FORMATS.get(format_name)
     engines = _ENGINES.get(format_name, ())
-    if engines and options.get("engine", engines[0]) not in engines:
+    if engines and options.get("engine") not in (None, *engines):
         return {
             "engine": f"'{options['engine']}' is not an engine of {format_name}: choose one of {', '.join(engines)}"
         }
@@ -208,7 +208,8 @@ def decode(raw: Raw, format_name: str, options: Mapping[str, Any]) -> Iterator[P
 
 
 def _read(wanted: Format, raw: Raw, options: Mapping[str, Any]) -> Iterator[Piece]:
-    given = {name: value for name, value in options.items() if name != "engine" or value not in ("pandas", "pyarrow")}
+    ours = (None, "pandas", "pyarrow")  # other engines are pandas' own, which takes them
+    given = {name: value for name, value in options.items() if name != "engine" or value not in ours}
     read: Callable[[Raw, Any], Iterator[Piece]]
     if _is_by_arrow(wanted, options):
         module = f"{__name__}.{wanted.by_arrow}"
@@ -227,8 +228,9 @@ def _explained(chunks: Iterator[Piece], raw: Raw, format_name: str, engine: str 
     except Exception as error:
         what = f"the path {os.fspath(raw)}, which" if isinstance(raw, os.PathLike) else f"{type(raw).__name__} that"
         reason = next(iter(str(error).strip().splitlines()), "")
-        remedy = "return the path of a file" if isinstance(error, OSError) else "check from.data_format in the mapping"
-        remedy += ", or set engine: pandas, which reads more" if engine == "pyarrow" else ""
+        other = ", or set engine: pandas, which reads more" if engine == "pyarrow" else ""
+        in_mapping = f"check from.data_format in the mapping{other}"
+        remedy = "return the path of a file" if isinstance(error, OSError) else in_mapping
         raise UndecodableDataError(
             f"returned {what} cannot be read as {format_name}: {type(error).__name__}: {reason}; {remedy}",
             "".join(traceback.format_exception(error)),
