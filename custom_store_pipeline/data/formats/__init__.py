@@ -34,8 +34,6 @@ __all__ = [
 ]  # fmt: skip
 
 _LONGEST_PATH = 4096
-# The engines of a format that has several, the default first; those of csv beside pandas and pyarrow are pandas' own.
-_ENGINES = {"csv": ("pandas", "c", "python", "pyarrow"), "jsonl": ("pandas", "pyarrow")}
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,7 @@ class Format:
         readers: the functions whose parameters are the format's options, as ``module:name``.
         decode: (raw, options) → pieces, lazily where the reader can; as ``module:name`` of this package.
         own: options of our own beside the reader's.
+        engines: the values of ``engine``, if there are several; those beside pandas and pyarrow are pandas' own.
         by_arrow: the module of this package that decodes it with ``engine: pyarrow``, by its ``Options``; or None.
         text: whether the format can be given as ``str``.
         has_schema: a document says the types of its columns, so all its pieces have the same.
@@ -56,6 +55,7 @@ class Format:
     readers: tuple[str, ...]
     decode: str
     own: frozenset[str] = frozenset()
+    engines: tuple[str, ...] = ()
     by_arrow: str | None = None
     text: bool = True
     has_schema: bool = False
@@ -64,9 +64,17 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "csv": Format(("pandas:read_csv",), "csv_text:decode", own=frozenset({"exact"}), by_arrow="csv_by_arrow"),
+    "csv": Format(
+        ("pandas:read_csv",),
+        "csv_text:decode",
+        own=frozenset({"exact"}),
+        engines=("pandas", "c", "python", "pyarrow"),
+        by_arrow="csv_by_arrow",
+    ),
     "json": Format(("pandas:read_json",), "json_text:decode", own=frozenset({"records"})),
-    "jsonl": Format(("pandas:read_json",), "json_text:decode_lines", by_arrow="jsonl_by_arrow"),
+    "jsonl": Format(
+        ("pandas:read_json",), "json_text:decode_lines", engines=("pandas", "pyarrow"), by_arrow="jsonl_by_arrow"
+    ),
     "parquet": Format(
         ("pyarrow.parquet:ParquetFile", "pyarrow.parquet:ParquetFile.iter_batches"),
         "parquet_files:decode",
@@ -104,7 +112,7 @@ def option_problems(format_name: str, options: Mapping[str, Any]) -> dict[str, s
     Imports the reader's package. ``dataframe`` has no options at all.
     """
     wanted = FORMATS.get(format_name)
-    engines = _ENGINES.get(format_name, ())
+    engines = () if wanted is None else wanted.engines
     if engines and options.get("engine") not in (None, *engines):
         return {
             "engine": f"'{options['engine']}' is not an engine of {format_name}: choose one of {', '.join(engines)}"

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from custom_store_pipeline.data.formats.typed_text import LARGEST_EXACT, typed
+from custom_store_pipeline.data.common_types import LARGEST_EXACT
+from custom_store_pipeline.data.formats.typed_text import typed
 from custom_store_pipeline.errors import UnusableDataError
 
 TEXT = pd.ArrowDtype(pa.large_string())  # what pandas reads texts into fastest

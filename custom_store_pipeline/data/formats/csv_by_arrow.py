@@ -12,7 +12,8 @@ from pyarrow import csv
 from pydantic import Field, NonNegativeInt, StringConstraints
 
 from custom_store_pipeline.data.formats.csv_column_kinds import check_kinds
-from custom_store_pipeline.data.formats.raw import FileOptions, Joined, Raw, as_bytes, opened
+from custom_store_pipeline.data.formats.file_options import FileOptions
+from custom_store_pipeline.data.formats.raw import Raw, as_bytes, joined, opened
 from custom_store_pipeline.data.formats.typed_text import typed
 from custom_store_pipeline.errors import UndecodableDataError, UnusableDataError
 
@@ -58,32 +59,12 @@ def decode(raw: Raw, options: Options) -> Iterator[pa.RecordBatch]:
             null_values=["", *_listed(options.na_values)],
             strings_can_be_null=True,
         )
+        # pyarrow takes a value that was cut off as if its closing quote were there: then this row is part of the value.
         last_row = uuid4().hex
-        row = _separator(options).join([last_row] * len(names)).encode()
-        whole = io.BufferedReader(_WithALastRow(Joined(head, content), row))
+        end = "\n" + _separator(options).join([last_row] * len(names))
+        whole = joined(io.BytesIO(head), content, io.StringIO(end))
         with csv.open_csv(whole, reading, _parsing(options), converting) as reader:
             yield from _typed(_without_last_row(reader, last_row), reader.schema.names, options)
-
-
-class _WithALastRow(io.RawIOBase):
-    """A file of bytes with one more row: if that does not come out, the file ended in a quoted value.
-
-    pyarrow takes such a value, which was cut off, as if its closing quote were there.
-    """
-
-    def __init__(self, file: Any, row: bytes) -> None:
-        self._file = file
-        self._row = b"\n" + row
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        content = self._file.read(len(buffer))
-        if not content:
-            content, self._row = self._row[: len(buffer)], self._row[len(buffer) :]
-        buffer[: len(content)] = content
-        return len(content)
 
 
 def _without_last_row(batches: Iterator[pa.RecordBatch], row: str) -> Iterator[pa.RecordBatch]:

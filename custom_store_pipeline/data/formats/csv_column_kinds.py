@@ -66,20 +66,23 @@ def _kind(column: Any) -> str:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from custom_store_pipeline.data.common_types import LARGEST_EXACT
+
     if pa.types.is_boolean(column.type):
         return "booleans"
     if pa.types.is_integer(column.type):
-        return _LARGE_INTEGERS if max(map(abs, pc.min_max(column).as_py().values())) > 2**53 else _INTEGERS
+        return _LARGE_INTEGERS if max(map(abs, pc.min_max(column).as_py().values())) > LARGEST_EXACT else _INTEGERS
     return _FRACTIONS if pa.types.is_floating(column.type) else "text"
 
 
 def _example(column: Any, kind: str) -> Any:
     """A value that shows that the column is of this kind."""
+    from custom_store_pipeline.data.common_types import LARGEST_EXACT
     from custom_store_pipeline.data.formats.typed_text import round_trips
 
     values = column.drop_null().to_pylist()
     if kind == "text":
         return next((text for text in values if isinstance(text, str) and not round_trips(text)), values[0])
     if kind == _LARGE_INTEGERS:
-        return next(value for value in values if abs(value) > 2**53)
+        return next(value for value in values if abs(value) > LARGEST_EXACT)
     return values[0]

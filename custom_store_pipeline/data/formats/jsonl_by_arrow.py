@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json
 
-from custom_store_pipeline.data.formats.raw import FileOptions, Raw, as_bytes, opened
-from custom_store_pipeline.data.formats.typed_text import LARGEST_EXACT
+from custom_store_pipeline.data.common_types import LARGEST_EXACT
+from custom_store_pipeline.data.formats.file_options import FileOptions
+from custom_store_pipeline.data.formats.raw import Raw, as_bytes, opened
 from custom_store_pipeline.errors import UnusableDataError
 
 _BYTES_PER_BATCH = 4 << 20

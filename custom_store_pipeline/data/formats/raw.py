@@ -7,10 +7,8 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
-
-from pydantic import BaseModel
 
 from custom_store_pipeline.errors import UnusableDataError
 
@@ -20,13 +18,6 @@ _MAGIC = {
     b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip",
 }  # fmt: skip
 _BOM = "\ufeff"
-
-
-class FileOptions(BaseModel, extra="forbid", strict=True):
-    """How content is opened, whatever reads it."""
-
-    compression: Any = "infer"
-    storage_options: dict[str, Any] | None = None
 
 
 def source(raw: Raw) -> Any:
@@ -95,7 +86,7 @@ def lines_of(file: Any, options: Mapping[str, Any]) -> Iterator[str]:
         return
     start = file.read(4)
     encoding = options.get("encoding") or json.detect_encoding(start)
-    whole = io.BufferedReader(Joined(start, file))
+    whole = joined(io.BytesIO(start), file)
     with io.TextIOWrapper(whole, encoding=encoding, errors=options.get("encoding_errors") or "strict") as text:
         for number, line in enumerate(text):
             yield line.removeprefix(_BOM) if number == 0 else line
@@ -109,24 +100,30 @@ def as_bytes(file: Any, encoding: str | None = None) -> io.BufferedReader:
         encoding: that of the bytes; None if they are UTF-8 already.
     """
     if encoding is not None and isinstance(file.read(0), bytes):
-        file = io.TextIOWrapper(io.BufferedReader(Joined(b"", file)), encoding, newline="")
-    return io.BufferedReader(Joined(b"", file))
+        file = io.TextIOWrapper(joined(file), encoding, newline="")
+    return joined(file)
 
 
-class Joined(io.RawIOBase):
-    """Bytes that were already read from a file, and the rest of it, as a file of bytes; texts in UTF-8."""
+def joined(*files: Any) -> io.BufferedReader:
+    """Files of bytes, or of texts, one after the other, as one file of bytes; texts in UTF-8."""
+    return io.BufferedReader(_Joined(files))
 
-    def __init__(self, start: bytes, rest: Any) -> None:
-        self._start = start
-        self._rest = rest
 
-    def readable(self) -> bool:  # noqa: D102  (of RawIOBase)
+class _Joined(io.RawIOBase):
+    def __init__(self, files: Iterable[Any]) -> None:
+        self._files = list(files)
+        self._rest = b""
+
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: D102  (of RawIOBase)
-        content = self._start or self._rest.read(len(buffer))
-        content = content if isinstance(content, bytes) else content.encode()
-        found, self._start = content[: len(buffer)], content[len(buffer) :]
+    def readinto(self, buffer: Any) -> int:
+        while self._files and not self._rest:
+            content = self._files[0].read(len(buffer))
+            self._rest = content if isinstance(content, bytes) else content.encode()
+            if not content:
+                del self._files[0]
+        found, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(found)] = found
         return len(found)
 

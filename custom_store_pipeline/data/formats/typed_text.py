@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from custom_store_pipeline.data.common_types import LARGEST_EXACT
+
 _USUAL_TRUTHS = (("True", "False"), ("true", "false"), ("TRUE", "FALSE"))
 _MOST_CHARACTERS = 15  # of a decimal that a float surely gives back
 _INTEGER = re.compile(r"-?[1-9]\d{0,15}")
-LARGEST_EXACT = 2**53  # floats hold each integer up to here
 _LEAST = 0.0001  # what is nearer to zero is written with an exponent
 
 
