@@ -98,6 +98,35 @@ def new_mapping(place: str, source: str | None, target: str | None, entities: Se
 
 
 @main.command()
+@click.argument("driver", metavar="PROJECT/DRIVER", required=False)
+@click.option(
+    "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="One of the store's args, for the checks."
+)
+@click.option(
+    "--check", "names", multiple=True, metavar="NAME", help="Run this check only; may be given several times."
+)
+@click.option("--list", "as_list", is_flag=True, help="List the checks, and why each matters.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def test(driver: str | None, arguments: Sequence[str], names: Sequence[str], as_list: bool, as_json: bool) -> None:
+    """Test a driver: the contract that every driver keeps, as more than 50 checks.
+
+    A driver that writes needs a store that the checks may do anything with: one of a test class in
+    projects/PROJECT/tests/, or --arg, in which {folder} is an empty folder of each check. A driver that only reads is
+    tested on the store of a mapping. Exits with 1 if a check failed.
+
+    Example: custom-store test shop/duckdb_store_driver --arg path={folder}/test.duckdb
+    """
+    from custom_store_pipeline.cli import contract
+
+    if as_list:
+        contract.list_checks()
+    elif driver is None:
+        raise click.UsageError("Missing argument 'PROJECT/DRIVER'.")
+    elif not contract.passes(driver, arguments, names, as_json=as_json):
+        raise SystemExit(1)
+
+
+@main.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def validate(paths: Sequence[Path], as_json: bool) -> None:

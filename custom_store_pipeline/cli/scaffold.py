@@ -24,6 +24,7 @@ def init(project: str) -> None:
         "\nNext, in this folder:\n"
         "  export DAGSTER_HOME=$PWD/.dagster_home\n"
         "  custom-store validate\n"
+        f"  custom-store test {project}/duckdb_store_driver\n"
         f"  dagster asset materialize --select 'group:{project}' -m custom_store_pipeline.definitions\n"
         "  dagster dev     # the UI, on http://localhost:3000\n"
         "README.md says what is where."
@@ -31,13 +32,14 @@ def init(project: str) -> None:
 
 
 def new_driver(place: str, template: str) -> None:
-    """Writes a driver into a project of the projects folder."""
+    """Writes a driver, and a test of it, into a project of the projects folder."""
     project, name = _project_and_name(place)
     known = new_files.driver_templates()
     if template not in known:
         there = f"there are: {', '.join(known)}"
         raise click.ClickException(f"no template '{template}'{did_you_mean(template, known)}; {there}")
-    _write([new_files.driver_file(project, name, template)], folder_of_projects())
+    files = [new_files.driver_file(project, name, template), new_files.test_file(project, name)]
+    _write(files, folder_of_projects())
 
 
 def new_mapping(place: str, source: str | None, target: str | None, entities: Sequence[str]) -> None:
@@ -62,7 +64,12 @@ def _driver(folder: Path, project: str, name: str | None, method: str, option: s
         except DriverNotFoundError as error:
             raise click.ClickException(f"{option}: {error}") from None
     files = sorted((folder / project / DRIVER_FOLDER).glob("*.py"))
-    found = [path.stem for path in files if _is_right(DriverSource(project, path.stem, path), method)]
+    drivers = [DriverSource(project, path.stem, path) for path in files]
+    right = [driver for driver in drivers if _is_right(driver, method)]
+    other = "push_data" if method == "pull_data" else "pull_data"
+    # A driver of both is mostly meant as a target, and can be read from to compare.
+    one_sided = [driver for driver in right if not _is_right(driver, other)]
+    found = [driver.file_name for driver in (one_sided if len(one_sided) == 1 else right)]
     if len(found) == 1:
         return found[0]
     there = f"one of {', '.join(found)}" if found else "there is none, so write it first: custom-store new driver"

@@ -14,23 +14,24 @@ from custom_store_pipeline.cli.table import print_table
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import Problem
 from custom_store_pipeline.orchestration.garbage_collection import frozen_objects
-from custom_store_pipeline.projects.loading import Projects, check_format_options, load_projects
+from custom_store_pipeline.projects.loading import check_format_options, load_projects
 
 
 def validated(paths: Sequence[Path], *, as_json: bool) -> bool:
     """Prints what is wrong with some paths, or what is there; whether nothing is wrong."""
     problems: set[Problem] = set()
+    warnings: set[Problem] = set()
     mappings: list[LoadedMapping] = []
     for path in paths or [folder_of_projects()]:
         folder, wanted = _scope(path.resolve())
         with frozen_objects():
             projects = load_projects(folder)
         chosen = [mapping for mapping in projects.mappings if mapping.file.path.is_relative_to(wanted)]
-        problems.update(_problems_below(projects, wanted), check_format_options(chosen))
+        problems.update(_below(projects.problems, wanted), check_format_options(chosen))
         mappings += chosen
-    warnings = sorted({warning for mapping in mappings for warning in mapping.warnings})
+        warnings.update(_below(projects.warnings, wanted))
     if as_json:
-        click.echo(json.dumps(_as_json(sorted(problems), warnings, mappings), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(sorted(problems), sorted(warnings), mappings), indent=2, ensure_ascii=False))
     elif problems:
         click.echo("\n".join(str(problem) for problem in sorted(problems)))
         click.echo(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
@@ -42,7 +43,7 @@ def validated(paths: Sequence[Path], *, as_json: bool) -> bool:
     else:
         _print_mappings(mappings)
     if not as_json:
-        for warning in warnings:
+        for warning in sorted(warnings):
             click.echo(f"warning: {warning}", err=True)
     return not problems
 
@@ -59,8 +60,8 @@ def _scope(path: Path) -> tuple[Path, Path]:
     )
 
 
-def _problems_below(projects: Projects, wanted: Path) -> Iterable[Problem]:
-    return (problem for problem in projects.problems if (Path.cwd() / problem.file).is_relative_to(wanted))
+def _below(problems: Iterable[Problem], wanted: Path) -> Iterable[Problem]:
+    return (problem for problem in problems if (Path.cwd() / problem.file).is_relative_to(wanted))
 
 
 def _as_json(

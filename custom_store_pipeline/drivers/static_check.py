@@ -23,8 +23,11 @@ SIGNATURES: dict[str, str] = {
     "push_data": "self, config, entity, df, deletes_df=None",
     "push_chunks": "self, config, entity, chunks, deletes_df=None",
     "push_arrow": "self, config, entity, reader, deletes=None",
+    "list_entities": "self, config",
+    "check": "self, config",
     "close": "self",
 }
+# Not check and list_entities, which only commands of the same names call: a driver may have helpers called so.
 _OPTIONAL = ("pull_keys", "fingerprint", "push_chunks", "push_arrow", "close")
 # A driver that takes Arrow is never called with pandas.
 _INSTEAD = {"push_data": "push_arrow"}
@@ -72,13 +75,29 @@ def check_driver(driver: DriverSource, method: str, sources: Mapping[Path, bytes
 
 def defines(driver: DriverSource, method: str) -> bool:
     """Whether the source shows that the driver's class has a method; False where it does not show it."""
-    try:
-        tree = parse(driver.path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
-        return False
-    classes = _classes(tree)
+    classes = _shown_classes(driver)
     own = classes.get(driver.class_name)
     return own is not None and any(method in bindings for bindings in _lineage(own, classes).values())
+
+
+def class_attribute(driver: DriverSource, name: str) -> ast.expr | None:
+    """What the class statement assigns to a name, in the class or in a base that the file shows; None if nothing."""
+    classes = _shown_classes(driver)
+    own = classes.get(driver.class_name)
+    for base in _lineage(own, classes) if own else ():
+        for node in reversed(classes[base].body):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if isinstance(node, ast.Assign | ast.AnnAssign) and any(getattr(it, "id", "") == name for it in targets):
+                return node.value
+    return None
+
+
+def _shown_classes(driver: DriverSource) -> dict[str, ast.ClassDef]:
+    """The classes that the driver's file shows; none if it cannot be read, which is a problem of its own."""
+    try:
+        return _classes(parse(driver.path.read_bytes()))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
+        return {}
 
 
 def _checked_tree(driver: DriverSource, path: Path, source: bytes) -> ast.Module:

@@ -13,9 +13,11 @@ from custom_store_pipeline.config.lineage import check_together
 from custom_store_pipeline.config.loading import LoadedFile, load_mapping_files
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.formats import missing_extra, option_problems
+from custom_store_pipeline.drivers.capabilities import claimed_capabilities
 from custom_store_pipeline.drivers.driver_files import DriverSource, digest_of, find_driver, read_sources
 from custom_store_pipeline.drivers.static_check import check_driver
 from custom_store_pipeline.errors import DriverError, DriverNotFoundError, Problem
+from custom_store_pipeline.projects.needed_capabilities import capability_problems, capability_warnings
 
 if TYPE_CHECKING:
     from custom_store_pipeline.drivers.loading import DriverVersion
@@ -42,6 +44,7 @@ class Projects:
             them. Read once, so that all that is made of this projects folder agrees on their versions.
         keys_of_other_projects: where only one project was read, the entities that mappings of the others write; read
             only if a mapping has ``on_source_change``, because nothing else depends on them.
+        driver_warnings: what is risky with the drivers that the mappings name.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class Projects:
     driver_problems: tuple[Problem, ...]
     drivers: Mapping[tuple[str, str], FoundDriver]
     keys_of_other_projects: Set[AssetPath]
+    driver_warnings: tuple[Problem, ...] = ()
 
     def driver(self, mapping: LoadedMapping, side: Side) -> DriverSource | None:
         """The driver file of one side of a mapping; None if it is not there."""
@@ -69,8 +73,8 @@ class Projects:
 
     @property
     def warnings(self) -> list[Problem]:
-        """What has no effect in mappings that can be used, sorted by place."""
-        return sorted(warning for mapping in self.mappings for warning in mapping.warnings)
+        """What has no effect or is risky in mappings that can be used, sorted by place."""
+        return sorted([*self.driver_warnings, *(it for mapping in self.mappings for it in mapping.warnings)])
 
     @property
     def problems(self) -> list[Problem]:
@@ -105,9 +109,18 @@ def load_projects(folder: Path, external_keys: Set[AssetPath] = frozenset(), pro
     others: Set[AssetPath] = frozenset()
     if project is not None and any(mapping.config.on_source_change for mapping in everything):
         others = _keys_of_other_projects(folder, project)
-    drivers = _check_drivers(folder, everything, external_keys | others)
+    claims = _claims(folder, everything)
+    drivers = _check_drivers(folder, everything, external_keys | others, claims)
     found = _found_drivers(folder, mappings)
-    return Projects(folder, tuple(mappings), broken, tuple(dict.fromkeys(drivers)), found, others)
+    return Projects(
+        folder,
+        tuple(mappings),
+        broken,
+        tuple(dict.fromkeys(drivers)),
+        found,
+        others,
+        tuple(_warnings_of_drivers(mappings, claims)),
+    )
 
 
 def check_format_options(files: Iterable[LoadedMapping]) -> Iterator[Problem]:
@@ -141,7 +154,30 @@ def _found_drivers(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tupl
     return found
 
 
-def _check_drivers(folder: Path, mappings: Sequence[LoadedMapping], external_keys: Set[AssetPath]) -> Iterator[Problem]:
+def _claims(folder: Path, mappings: Iterable[LoadedMapping]) -> dict[tuple[str, str], frozenset[str] | None]:
+    """The capabilities of each driver that has them; what cannot be read is a problem of the driver."""
+    found = {}
+    for name in {_driver_name(mapping, side) for mapping in mappings for side in SIDES}:
+        with contextlib.suppress(DriverError):
+            found[name] = claimed_capabilities(find_driver(folder, *name))
+    return found
+
+
+def _warnings_of_drivers(
+    mappings: Iterable[LoadedMapping], claims: Mapping[tuple[str, str], frozenset[str] | None]
+) -> Iterator[Problem]:
+    for mapping in mappings:
+        found = claims.get(_driver_name(mapping, "to"))
+        if found is not None:
+            yield from capability_warnings(mapping, found)
+
+
+def _check_drivers(
+    folder: Path,
+    mappings: Sequence[LoadedMapping],
+    external_keys: Set[AssetPath],
+    claims: Mapping[tuple[str, str], frozenset[str] | None],
+) -> Iterator[Problem]:
     known: dict[tuple[str, str, tuple[str, ...]], str] = {}
     made = {entity.target_key for mapping in mappings for entity in mapping.entities} | external_keys
     for mapping in mappings:
@@ -151,6 +187,8 @@ def _check_drivers(folder: Path, mappings: Sequence[LoadedMapping], external_key
             driver = (mapping.store_project(side), store.file_name, methods)
             if driver not in known:
                 known[driver] = _driver_problem(folder, mapping, side, methods)
+            if not known[driver] and (found := claims.get(driver[:2])) is not None:
+                yield from capability_problems(mapping, side, found)
             if known[driver]:
                 no_project = not (folder / driver[0]).is_dir()
                 key = "project_name" if no_project and store.project_name else "file_name"
@@ -180,7 +218,9 @@ def _methods(mapping: LoadedMapping, side: Side, made: Set[AssetPath]) -> tuple[
 def _driver_problem(folder: Path, mapping: LoadedMapping, side: Side, methods: Sequence[str]) -> str:
     for method in methods:
         try:
-            check_driver(find_driver(folder, *_driver_name(mapping, side)), method)
+            source = find_driver(folder, *_driver_name(mapping, side))
+            check_driver(source, method)
+            claimed_capabilities(source)
         except DriverError as error:
             return f"{error}; {_WHY[method]}" if method in _WHY else str(error)
     return ""

@@ -67,6 +67,18 @@ def driver_file(project: str, file_name: str, template: str) -> NewFile:
     return NewFile(Path(project, DRIVER_FOLDER, f"{file_name}.py"), content)
 
 
+def test_file(project: str, file_name: str) -> NewFile:
+    """The contract test of a driver, for a projects folder; it says what its author must fill in.
+
+    Args:
+        project: the driver's project.
+        file_name: the driver's module.
+    """
+    values = {"PROJECT": project, "FILE_NAME": file_name, "CLASS_NAME": pascal_case(file_name)}
+    content = re.sub("|".join(values), lambda found: values[found[0]], (_TEMPLATES / "test_driver.py").read_text())
+    return NewFile(Path(project, "tests", f"test_{file_name}.py"), content)
+
+
 def mapping_file(project: str, name: str, source: str, target: str, entities: Sequence[str]) -> NewFile:
     """A mapping for a projects folder.
 

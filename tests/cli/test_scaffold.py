@@ -51,7 +51,9 @@ def test_init_overwrites_nothing(lake: ProjectsFolder) -> None:
 
 def test_a_new_driver_and_a_mapping_for_it(lake: ProjectsFolder) -> None:
     result = run("new", "driver", "lake/orders_api", "--pull")
-    assert result.output == "wrote projects/lake/custom_store_driver/orders_api.py\n"
+    assert result.output == (
+        "wrote projects/lake/custom_store_driver/orders_api.py\nwrote projects/lake/tests/test_orders_api.py\n"
+    )
 
     result = run("new", "mapping", "lake/api", "--from", "orders_api.py", "--entity", "orders", "--entity", "lines")
 
@@ -88,7 +90,10 @@ def test_a_mapping_needs_to_know_which_of_several_drivers(lake: ProjectsFolder) 
     result = run("new", "mapping", "lake/api")
 
     assert result.exit_code == 1
-    assert "which driver of 'lake' pulls? say so with --from: one of files_store_driver, orders_api" in result.output
+    assert (
+        "which driver of 'lake' pulls? say so with --from: one of duckdb_store_driver, files_store_driver, orders_api"
+        in result.output
+    )
 
 
 def test_only_what_a_mapping_can_use_is_taken_for_its_driver(lake: ProjectsFolder) -> None:
@@ -103,4 +108,4 @@ def test_the_templates_are_listed() -> None:
     lines = run("new", "driver", "--list").output.splitlines()
 
     assert [line.split()[0] for line in lines] == ["both", "duckdb", "files", "pull", "push"]
-    assert "A DuckDB file as a target." in lines[1]
+    assert "A DuckDB file as a source and a target." in lines[1]

@@ -27,6 +27,17 @@ DRIVERS = {
         class PullOnlyStoreDriver:
             def pull_data(self, mapping_config, entity): ...
     """,
+    "overwriting_store_driver": """
+        class OverwritingStoreDriver:
+            capabilities = {"overwrite"}
+            def pull_data(self, mapping_config, entity): ...
+            def push_data(self, config, entity, df, deletes_df=None): ...
+    """,
+    "boastful_store_driver": """
+        class BoastfulStoreDriver:
+            capabilities = {"overwrite", "upserts"}
+            def push_data(self, config, entity, df, deletes_df=None): ...
+    """,
     "misnamed_store_driver": "class MisnamedDriver: ...",
     "misspelt_store_driver": """
         class MisspeltStoreDriver:

@@ -19,6 +19,8 @@ class SqliteStoreDriver:
     as such; booleans as 0 and 1; dates, times, decimals and UUIDs as text; lists and dicts as JSON.
     """
 
+    capabilities = {"overwrite", "append", "upsert", "deletes", "overwrite_atomic", "new_columns"}
+
     def pull_data(self, mapping_config, entity):
         """The table as a DataFrame."""
         self.connection = sqlite3.connect(mapping_config["args"]["path"], timeout=60)

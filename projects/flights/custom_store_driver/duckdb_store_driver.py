@@ -1,11 +1,15 @@
 """Reads and writes tables of a DuckDB file."""
 
+import threading
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from custom_store_pipeline import TerminalError
+
+# Of two threads that open a file at the same moment, DuckDB may give one a database that is not ready yet.
+OPENING = threading.Lock()
 
 # Within one of these rows a column may be widened, or values may be cast, as long as each of them stays what it is.
 FAMILIES = [
@@ -20,9 +24,12 @@ NO_VALUES = '"NULL"'
 class DuckdbStoreDriver:
     """A DuckDB file as a store: an entity is a table. `args: {path: …}` says which file."""
 
+    capabilities = {"overwrite", "append", "upsert", "deletes", "overwrite_atomic", "new_columns"}
+
     def pull_data(self, mapping_config, entity):
         """The table, as a relation that is read batch by batch."""
-        self.connection = duckdb.connect(mapping_config["args"]["path"])
+        with OPENING:
+            self.connection = duckdb.connect(mapping_config["args"]["path"])
         return self.connection.table(quoted(entity))
 
     def push_data(self, config, entity, df, deletes_df=None):
@@ -38,7 +45,8 @@ class DuckdbStoreDriver:
             raise TerminalError("overwrite would replace all partitions by this one; use write_mode: upsert")
         path = Path(config["args"]["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = duckdb.connect(path)
+        with OPENING:
+            self.connection = duckdb.connect(path)
         self.connection.begin()
         is_new = mode == "overwrite"
         for frame in chunks:
@@ -127,10 +135,7 @@ def as_arrow(df):
     for place, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
-        elif pa.types.is_timestamp(field.type) and field.type.unit in (
-            "s",
-            "ms",
-        ):  # DuckDB's own types of these are rare
+        elif pa.types.is_timestamp(field.type) and field.type.unit in ("s", "ms"):  # rare in DuckDB
             table = table.set_column(place, field.name, table.column(place).cast(pa.timestamp("us", field.type.tz)))
     return table
 

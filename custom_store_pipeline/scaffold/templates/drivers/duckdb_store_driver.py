@@ -1,5 +1,6 @@
-"""A DuckDB file as a target."""
+"""A DuckDB file as a source and a target."""
 
+import threading
 from pathlib import Path
 
 import duckdb
@@ -7,9 +8,19 @@ import pyarrow as pa
 
 from custom_store_pipeline import TerminalError
 
+# Of two threads that open a file at the same moment, DuckDB may give one a database that is not ready yet.
+OPENING = threading.Lock()
+
 
 class DuckdbStoreDriver:
     """An entity is a table of the file that `args: {path: …}` names."""
+
+    capabilities = {"overwrite", "upsert", "deletes", "overwrite_atomic"}
+
+    def pull_data(self, mapping_config, entity):
+        """The rows of the table, as Arrow."""
+        with opened(mapping_config["args"]["path"]) as connection:
+            return connection.table(quoted(entity)).to_arrow_table()
 
     def push_data(self, config, entity, df, deletes_df=None):
         """Writes the rows and deletes others, in one transaction: all of it arrives, or nothing changes."""
@@ -18,7 +29,7 @@ class DuckdbStoreDriver:
             raise TerminalError(f"write_mode '{mode}' with primary_keys {keys} is not possible in this driver")
         path = Path(config["args"]["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect(path) as connection:
+        with opened(path) as connection:
             connection.begin()
             if len(df.columns):  # an empty pull may not know its columns
                 rows = pa.Table.from_pandas(df, preserve_index=False)
@@ -31,6 +42,12 @@ class DuckdbStoreDriver:
                 delete(connection, table, keys, pa.Table.from_pandas(deletes_df, preserve_index=False))
             connection.commit()
         return {"location": f"{path}, table {entity}"}
+
+
+def opened(path):
+    """A connection to the file, which can be used in `with`."""
+    with OPENING:
+        return duckdb.connect(path)
 
 
 def delete(connection, table, keys, rows):
