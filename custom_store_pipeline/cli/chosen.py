@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
 
 from custom_store_pipeline.config.entity import Entity
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, did_you_mean
 from custom_store_pipeline.projects.loading import load_projects
 from custom_store_pipeline.settings import projects_folder
+
+Chosen = tuple[LoadedMapping, Entity]
 
 
 def folder_of_projects() -> Path:
@@ -19,6 +23,34 @@ def folder_of_projects() -> Path:
         return projects_folder()
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None
+
+
+def selected(patterns: Sequence[str]) -> list[Chosen]:
+    """The entities that patterns select, each with its mapping; all of them without patterns.
+
+    A pattern is an asset key (``project/store/entity``), its beginning (``project``, ``project/store``), the name of an
+    entity, or one of these with ``*``, ``?`` and ``[…]``. One that selects nothing is an error.
+    """
+    entities = [
+        (mapping, entity) for mapping in load_projects(folder_of_projects()).mappings for entity in mapping.entities
+    ]
+    if not entities:
+        raise click.ClickException("no mapping can be used; see: custom-store validate")
+    found: dict[Entity, Chosen] = {}
+    for pattern in patterns:
+        chosen = [(mapping, entity) for mapping, entity in entities if _matches(entity, pattern)]
+        if not chosen:
+            known = [name for _, entity in entities for name in ("/".join(entity.target_key), entity.name)]
+            keys = ", ".join(known[::2][:20]) + (", …" if len(entities) > 20 else "")
+            raise click.UsageError(f"'{pattern}' selects no entity{did_you_mean(pattern, known)}; there are: {keys}")
+        found |= {entity: (mapping, entity) for mapping, entity in chosen}
+    return list(found.values()) if patterns else entities
+
+
+def _matches(entity: Entity, pattern: str) -> bool:
+    key = "/".join(entity.target_key)
+    names = (key, *("/".join(entity.target_key[:length]) for length in (1, 2)), entity.name, entity.target_name)
+    return pattern in names or any(fnmatchcase(name, pattern) for name in (key, entity.name, entity.target_name))
 
 
 def chosen(names: Sequence[str]) -> list[Entity]:

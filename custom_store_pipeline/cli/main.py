@@ -142,6 +142,39 @@ def validate(paths: Sequence[Path], as_json: bool) -> None:
         raise SystemExit(1)
 
 
+@main.command("run")
+@click.argument("selection", nargs=-1, metavar="[SELECTION]…")
+@click.option("--partition", help="The partition, for entities that have some.")
+@click.option("--full-refresh", is_flag=True, help="Start from nothing: no watermarks, no state, no deletions.")
+@click.option("--limit", type=click.IntRange(min=1), help="A sample: at most so many rows; no state is stored.")
+@click.option("--max-delete-fraction", type=click.FloatRange(0, 1), help="Instead of the mapping's own, in this run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table, and no progress.")
+@click.option("--verbose", is_flag=True, help="Show Dagster's log too.")
+def run_entities(
+    selection: Sequence[str],
+    partition: str | None,
+    full_refresh: bool,
+    limit: int | None,
+    max_delete_fraction: float | None,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Load entities: pull and push them in this process, as a run of Dagster's instance.
+
+    SELECTION is a project, project/store, an asset key such as shop/warehouse/orders, an entity's name, or a pattern
+    such as 'shop/*/orders'; by default everything. Exits with 0 if all entities arrived, with 1 if one did not, and
+    with 2 if nothing was run, because the selection or an option is wrong.
+
+    Example: custom-store run shop --limit 100
+    """
+    _check_dagster_home()
+    from custom_store_pipeline.cli.run import RunOptions, materialized
+
+    options = RunOptions(full_refresh, limit, max_delete_fraction)
+    if not materialized(selection, options, partition, as_json=as_json, verbose=verbose):
+        raise SystemExit(1)
+
+
 @main.command()
 @click.argument("projects", nargs=-1)
 def status(projects: Sequence[str]) -> None:

@@ -39,6 +39,11 @@ def names_of(piece: Piece) -> list[Any]:
     return piece.schema.names if is_arrow(piece) else list(piece.columns)
 
 
+def first_rows(piece: Piece, rows: int) -> Piece:
+    """At most so many rows of a piece."""
+    return piece.slice(0, rows) if is_arrow(piece) else piece.iloc[:rows]
+
+
 def column_types(piece: Piece) -> dict[str, ColumnType]:
     """The types of a piece's columns, by name."""
     if is_arrow(piece):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from custom_store_pipeline.data.frames import join_chunks
-from custom_store_pipeline.data.pieces import as_frame
+from custom_store_pipeline.data.pieces import as_frame, first_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,20 @@ class DataStream:
     def through(self, stage: Callable[[Iterator[Piece]], Iterator[Piece]]) -> DataStream:
         """The same pieces, which pass a stage on their way that looks at them."""
         return replace(self, start=lambda: stage(self.start()))
+
+    def first(self, rows: int) -> DataStream:
+        """At most so many rows of it; what comes after them is not read."""
+
+        def cut(pieces: Iterator[Piece]) -> Iterator[Piece]:
+            left = rows
+            for piece in pieces:
+                yield first_rows(piece, left)
+                left -= len(piece)
+                if left <= 0:
+                    return
+                del piece  # or it would stay in memory while the next one is waited for
+
+        return self.through(cut)
 
     def joined(self) -> pd.DataFrame:
         """All pieces as one DataFrame."""

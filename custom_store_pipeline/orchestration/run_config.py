@@ -24,6 +24,12 @@ class StepConfig(dg.Config):
         description="Start from nothing in this run, as with first_load: true: no watermarks, no state, no deletions.",
     )
 
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="A sample: at most so many rows of each entity, no deletions, and no state is stored.",
+    )
+
     def metadata(self) -> dict[str, Any]:
         """What was set, for the materializations."""
         return self.model_dump(exclude_defaults=True)

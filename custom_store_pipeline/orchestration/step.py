@@ -104,8 +104,15 @@ def _materialize(
     when all its partitions have arrived. If one has not, the others are stored one by one.
     """
     redactor = redactor_of(mapping)
-    state = StepState(context.instance, mapping, context.run.run_id, redactor, warn=context.log.warning)
-    transfer = _transfer(context, mapping, state, redactor)
+    state = StepState(
+        context.instance,
+        mapping,
+        context.run.run_id,
+        redactor,
+        warn=context.log.warning,
+        is_sample=config.limit is not None,
+    )
+    transfer = _transfer(context, mapping, state, redactor, config.limit)
 
     import pandas  # noqa: F401  # or its import would count against the timeout of the first entities
 
@@ -133,9 +140,9 @@ def _materialize(
 
 
 def _transfer(
-    context: dg.AssetExecutionContext, mapping: LoadedMapping, state: StepState, redactor: Redactor
+    context: dg.AssetExecutionContext, mapping: LoadedMapping, state: StepState, redactor: Redactor, limit: int | None
 ) -> Callable[[Entity, Progress], TransferResult]:
-    """What a step does with each entity, in its thread."""
+    """What a step does with each entity, in its thread; with a limit only with some of its rows."""
     sources: CustomStoreIOManager = getattr(context.resources, io_manager_key(mapping, "from"))
     targets: CustomStoreIOManager = getattr(context.resources, io_manager_key(mapping, "to"))
     config = mapping.config
@@ -152,7 +159,7 @@ def _transfer(
             pull_keys = (lambda: source.pull("pull_keys")) if has_keys else None
             with (
                 source.pull(as_arrow=takes_arrow) as pulled,
-                state.record(entity, pulled, pull_keys, progress) as recorded,
+                state.record(entity, _sample(pulled, limit), pull_keys, progress) as recorded,
             ):
                 yield recorded if takes_arrow else source.as_frames(recorded)
 
@@ -161,6 +168,10 @@ def _transfer(
         return result
 
     return transfer
+
+
+def _sample(pulled: PulledData, limit: int | None) -> PulledData:
+    return pulled if limit is None else replace(pulled, stream=pulled.stream.first(limit), deletes=None)
 
 
 def _result(context: dg.AssetExecutionContext, parts: Mapping[Entity, Mapping[str, Any]]) -> dg.MaterializeResult[Any]:

@@ -102,6 +102,8 @@ class StepState:
         run_id: str,
         redactor: Redactor,
         warn: Callable[[str], None],
+        *,
+        is_sample: bool = False,
     ) -> None:
         """Loads nothing yet.
 
@@ -111,8 +113,10 @@ class StepState:
             run_id: the run.
             redactor: knows the mapping's secrets.
             warn: logs a warning.
+            is_sample: only some rows are pushed, so the state is loaded, and none is stored.
         """
         self._instance = instance
+        self._is_sample = is_sample
         self._config = mapping.config
         self._run_id = run_id
         self._redactor = redactor
@@ -141,6 +145,8 @@ class StepState:
             self._starts[entity] = load_start(found, self._config, "/".join(entity.source_key), self._run_id)
             if not self._config.first_load:
                 starts_from = found.starts_from or ("wiped", last_wipe(self._instance, entity.target_key))
+        if self._is_sample:  # a driver that knows the key of a sample must not take the load itself for its repetition
+            starts_from = ("sample", self._run_id)
         key = idempotency_key(entity, starts_from)
         if not self._config.is_incremental:
             return RunValues(self._run_id, key)
@@ -154,7 +160,7 @@ class StepState:
         self, entity: Entity, pulled: PulledData, pull_keys: PullKeys | None, progress: Progress
     ) -> Iterator[PulledData]:
         """What is to be pushed of what was pulled; see :meth:`.Recording.record`."""
-        if not self._config.needs_state:
+        if not self._config.needs_state or self._is_sample:
             yield pulled
             return
         recording = self._recordings.setdefault(entity, self._recording(entity, progress))

@@ -14,7 +14,7 @@ from typing import TypeVar
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.drivers.tracebacks import reason_of, traceback_of
 from custom_store_pipeline.errors import CustomStoreError, DriverCallError, DriverImportError
-from custom_store_pipeline.transfer.progress import Progress
+from custom_store_pipeline.transfer.progress import Progress, watcher
 from custom_store_pipeline.transfer.timeout import cancel, deadline_of, timeout_error
 
 SECONDS_BETWEEN_PROGRESS = 5.0
@@ -98,7 +98,8 @@ def transfer_batch(
                 yield message
                 continue
             entity = message.entity if isinstance(message, TransferFailure) else message[0]
-            if running.pop(entity, None) is not None:  # or it came just after its timeout was reported
+            if progress := running.pop(entity, None):  # or it came just after its timeout was reported
+                _end(progress, message)
                 yield message
     finally:
         for progress in running.values():
@@ -112,6 +113,7 @@ def _start(
     redact: Callable[[str], str],
 ) -> Progress:
     progress = Progress(warn=lambda text: put(LogMessage(f"{entity.label}: {text}", is_warning=True)))
+    watcher.get()(entity, progress)
 
     def work() -> None:
         try:
@@ -133,7 +135,14 @@ def _timed_out(running: dict[Entity, Progress], timeout: float) -> Iterator[Tran
     for entity in [entity for entity, progress in running.items() if deadline_of(progress, timeout) <= now]:
         progress = running.pop(entity)
         cancel(progress)
-        yield TransferFailure(entity, str(timeout_error(progress, timeout)), is_orphaned=True)
+        failure = TransferFailure(entity, str(timeout_error(progress, timeout)), is_orphaned=True)
+        _end(progress, failure)
+        yield failure
+
+
+def _end(progress: Progress, outcome: tuple[Entity, Result] | TransferFailure) -> None:
+    progress.ended = time.monotonic()
+    progress.failure = outcome.reason if isinstance(outcome, TransferFailure) else ""
 
 
 def _progress(running: Mapping[Entity, Progress], now: float) -> LogMessage:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.errors import CustomStoreError
+
+
+# Who watches the entities of this process: gets each of them as it starts. A context variable, because Dagster calls
+# the step, and a step has no other way to whoever started the run in this thread.
+watcher: ContextVar[Callable[[Entity, Progress], None]] = ContextVar("watcher", default=lambda _entity, _progress: None)
 
 
 class EntityCancelledError(CustomStoreError):
@@ -23,12 +30,16 @@ class Progress:
         phase: ``pulling``, ``pushing`` or ``waiting to retry``.
         rows: rows pulled so far.
         started: when the entity started, as :func:`time.monotonic` counts.
+        ended: when it ended, likewise; None before.
+        failure: why it failed, in one line; empty if it did not.
     """
 
     warn: Callable[[str], None]
     phase: str = "pulling"
     rows: int = 0
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    failure: str = ""
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
