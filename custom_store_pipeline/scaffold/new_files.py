@@ -47,7 +47,8 @@ def files_of_a_folder(project: str) -> Iterator[NewFile]:
     """
     start = _TEMPLATES / "folder"
     for path in sorted(start.rglob("*")):
-        if path.is_file():
+        # A wheel's Python files are compiled where it is installed.
+        if path.is_file() and path.suffix != ".pyc":
             relative = str(path.relative_to(start)).replace(f"projects/{_PROJECT}/", f"projects/{project}/")
             yield NewFile(Path(relative), re.sub(rf"\b{_PROJECT}\b", project, path.read_text()))
     for name in _FIRST_DRIVERS:
