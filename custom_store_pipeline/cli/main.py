@@ -272,5 +272,5 @@ def _check_dagster_home() -> None:
         raise click.ClickException(f"DAGSTER_HOME is '{home}', which is not a folder; set it to that of your runs")
     if not os.environ.get("DAGSTER_HOME"):
         raise click.ClickException(
-            "DAGSTER_HOME is not set, so no state is stored; in the checkout: export DAGSTER_HOME=$PWD/.dagster_home"
+            "DAGSTER_HOME is not set, so no state is stored; where your projects are: export DAGSTER_HOME=$PWD/.dagster_home"
         )

@@ -22,22 +22,21 @@ _MOST_LINES = 30  # of entities that are on their way; those that have ended are
 class Watched:
     """The entities that have started, in their order."""
 
-    def __init__(self) -> None:
-        """Nothing has started yet."""
+    def __init__(self, *, as_lines: bool) -> None:
+        """Nothing has started yet.
+
+        Args:
+            as_lines: a line is printed when an entity has ended.
+        """
         self.entities: list[tuple[Entity, Progress]] = []
-        self._shown: set[int] = set()
+        self._as_lines = as_lines
 
-    def start(self, entity: Entity, progress: Progress) -> None:
-        """An entity starts."""
-        self.print_ended()
-        self.entities.append((entity, progress))
-
-    def print_ended(self) -> None:
-        """Prints a line for each entity that has ended since."""
-        for number, (entity, progress) in enumerate(self.entities):
-            if progress.ended is not None and number not in self._shown:
-                self._shown.add(number)
-                click.echo(_line(entity, progress), err=True)
+    def see(self, entity: Entity, progress: Progress) -> None:
+        """An entity starts, or has ended."""
+        if progress.ended is None:
+            self.entities.append((entity, progress))
+        elif self._as_lines:
+            click.echo(_line(entity, progress), err=True)
 
     def table(self) -> Table:
         """All of them as they are now."""
@@ -58,18 +57,16 @@ class Watched:
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Watched]:
     """Shows within it how far the entities are that start in this thread: on stderr, so that a result can be piped."""
-    watched = Watched()
-    token = watcher.set(watched.start)
+    in_place = sys.stderr.isatty() and not quiet
+    watched = Watched(as_lines=not in_place and not quiet)
+    token = watcher.set(watched.see)
     console = Console(stderr=True)
     try:
-        if quiet:
-            yield watched
-        elif sys.stderr.isatty():
+        if in_place:
             with Live(get_renderable=watched.table, console=console, refresh_per_second=1 / _SECONDS_BETWEEN):
                 yield watched
         else:
             yield watched
-            watched.print_ended()
     finally:
         watcher.reset(token)
 
@@ -83,7 +80,7 @@ def _cells(progress: Progress) -> list[str]:
 def _line(entity: Entity, progress: Progress) -> str:
     _, rows, rate, seconds = _cells(progress)
     if progress.failure:
-        return f"{_name(entity)}: failed after {seconds} s: {progress.failure.splitlines()[0]}"
+        return f"{_name(entity)}: failed after {seconds} s"  # the reasons stand below the table
     return f"{_name(entity)}: {rows} rows in {seconds} s ({rate} rows/s)"
 
 

@@ -17,6 +17,8 @@ from custom_store_pipeline.cli.progress import Watched, shown_progress
 from custom_store_pipeline.cli.table import print_table
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.definitions import build_definitions
+from custom_store_pipeline.errors import did_you_mean
+from custom_store_pipeline.orchestration.partitions import partitions_of
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,15 @@ def _check_partitions(chosen: Sequence[Chosen], partition: str | None) -> None:
     if partition is not None and len(with_partitions) < len(chosen):
         others = ["/".join(entity.target_key) for mapping, entity in chosen if not mapping.config.partitions]
         raise click.UsageError(f"{others[0]} has no partitions; leave out --partition, or select only those that have")
+    for mapping, entity in chosen:
+        definition = partitions_of(mapping)
+        if definition is not None and partition is not None and not definition.has_partition_key(partition):
+            known = definition.get_partition_keys()
+            there = f"{known[0]} to {known[-1]}" if known else "none yet"
+            key = "/".join(entity.target_key)
+            raise click.UsageError(
+                f"{key} has no partition '{partition}'{did_you_mean(partition, known)}; there are: {there}"
+            )
 
 
 @contextlib.contextmanager
@@ -117,7 +128,7 @@ def _result_of(entity: Entity, result: dg.ExecuteInProcessResult, watched: Watch
     key = "/".join(entity.target_key)
     for event in result.all_events:
         if event.is_step_materialization and event.asset_key == dg.AssetKey(entity.target_key):
-            values = {name: value.value for name, value in event.materialization.metadata.items()}
+            values: dict[str, Any] = {name: value.value for name, value in event.materialization.metadata.items()}
             seconds = values.get("pull_seconds", 0) + values.get("push_seconds", 0)
             rows, deletes = values.get("dagster/row_count"), values.get("deletes")
             return EntityResult(key, "arrived", rows, deletes, round(seconds, 3), str(values.get("location", "")))
@@ -151,5 +162,4 @@ def _print(found: Sequence[EntityResult], run_id: str, options: RunOptions) -> N
     if options.limit is not None:
         click.echo(f"A sample of at most {options.limit:,} rows an entity: no state is stored, nothing is deleted.")
     missing = sum(it.outcome != "arrived" for it in found)
-    said = f"{missing} of {len(found)} entities did not arrive" if missing else f"{len(found)} entities arrived"
-    click.echo(f"{said}; run {run_id}")
+    click.echo(f"Entities arrived: {len(found) - missing} of {len(found)}; run {run_id}")

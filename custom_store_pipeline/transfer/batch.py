@@ -99,7 +99,7 @@ def transfer_batch(
                 continue
             entity = message.entity if isinstance(message, TransferFailure) else message[0]
             if progress := running.pop(entity, None):  # or it came just after its timeout was reported
-                _end(progress, message)
+                _end(entity, progress, message)
                 yield message
     finally:
         for progress in running.values():
@@ -136,13 +136,14 @@ def _timed_out(running: dict[Entity, Progress], timeout: float) -> Iterator[Tran
         progress = running.pop(entity)
         cancel(progress)
         failure = TransferFailure(entity, str(timeout_error(progress, timeout)), is_orphaned=True)
-        _end(progress, failure)
+        _end(entity, progress, failure)
         yield failure
 
 
-def _end(progress: Progress, outcome: tuple[Entity, Result] | TransferFailure) -> None:
+def _end(entity: Entity, progress: Progress, outcome: tuple[Entity, Result] | TransferFailure) -> None:
     progress.ended = time.monotonic()
     progress.failure = outcome.reason if isinstance(outcome, TransferFailure) else ""
+    watcher.get()(entity, progress)
 
 
 def _progress(running: Mapping[Entity, Progress], now: float) -> LogMessage:

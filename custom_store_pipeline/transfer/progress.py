@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.errors import CustomStoreError
 
-
-# Who watches the entities of this process: gets each of them as it starts. A context variable, because Dagster calls
-# the step, and a step has no other way to whoever started the run in this thread.
+# Who watches entities: is told of each of them when it starts, and again when it has ended. A context variable, because
+# Dagster calls the step, and a step has no other way to whoever started the run in this thread.
 watcher: ContextVar[Callable[[Entity, Progress], None]] = ContextVar("watcher", default=lambda _entity, _progress: None)
 
 

@@ -52,6 +52,21 @@ def test_a_full_refresh_starts_from_nothing_in_one_run(feed: Feed) -> None:  # n
     assert [call["state"] for call in feed.calls()] == [None, None, {"page": 1}]
 
 
+def test_a_sample_stores_no_state_and_deletes_nothing(feed: Feed) -> None:  # noqa: F811
+    feed.mapping("load_type: incremental\n                  delete_type: keys")
+    assert run(feed, 1, 2, 3).success
+
+    found = metadata(run(feed, 4, 5, limit=1))
+    run(feed, 1, 2, 4)
+
+    assert (found["dagster/row_count"], found["limit"], found["deletes"]) == (1, 1, 0)
+    assert {"watermarks_after", "custom_store/state"}.isdisjoint(found)
+    first, sample, last = feed.calls()
+    assert sample["offset"]["values"] == last["offset"]["values"] == {"id": 3}
+    keys = [call["idempotency_key"] for call in (first, sample, last)]
+    assert len(set(keys)) == 3, "a driver that knows the sample's key must not leave out the load itself"
+
+
 def test_without_run_config_nothing_is_recorded(feed: Feed) -> None:  # noqa: F811
     feed.mapping(DELETIONS)
 
@@ -100,5 +115,6 @@ def test_the_launchpad_knows_what_may_be_set(shop: ProjectsFolder) -> None:
     assert {name: field.is_required for name, field in fields.items()} == {
         "max_delete_fraction": False,
         "full_refresh": False,
+        "limit": False,
     }
     assert all(field.description for field in fields.values())
