@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import click
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import ConfigurationError, did_you_mean
-from custom_store_pipeline.projects.loading import load_projects
+from custom_store_pipeline.projects.loading import Projects, load_projects
 from custom_store_pipeline.settings import projects_folder
 
 Chosen = tuple[LoadedMapping, Entity]
@@ -25,15 +26,13 @@ def folder_of_projects() -> Path:
         raise click.ClickException(str(error)) from None
 
 
-def selected(patterns: Sequence[str]) -> list[Chosen]:
-    """The entities that patterns select, each with its mapping; all of them without patterns.
+def selected(projects: Projects, patterns: Sequence[str]) -> list[Chosen]:
+    """The entities of projects that patterns select, each with its mapping; all of them without patterns.
 
     A pattern is an asset key (``project/store/entity``), its beginning (``project``, ``project/store``), the name of an
     entity, or one of these with ``*``, ``?`` and ``[…]``. One that selects nothing is an error.
     """
-    entities = [
-        (mapping, entity) for mapping in load_projects(folder_of_projects()).mappings for entity in mapping.entities
-    ]
+    entities = [(mapping, entity) for mapping in projects.mappings for entity in mapping.entities]
     if not entities:
         raise click.ClickException("no mapping can be used; see: custom-store validate")
     found: dict[Entity, Chosen] = {}
@@ -45,6 +44,40 @@ def selected(patterns: Sequence[str]) -> list[Chosen]:
             raise click.UsageError(f"'{pattern}' selects no entity{did_you_mean(pattern, known)}; there are: {keys}")
         found |= {entity: (mapping, entity) for mapping, entity in chosen}
     return list(found.values()) if patterns else entities
+
+
+def selected_one(projects: Projects, pattern: str, partition: str | None) -> Chosen:
+    """The one entity that a pattern selects, or one partition of it."""
+    chosen = selected(projects, [pattern])
+    if len(chosen) > 1:
+        keys = ", ".join("/".join(entity.target_key) for _, entity in chosen)
+        raise click.UsageError(f"'{pattern}' selects {len(chosen)} entities; name one of them: {keys}")
+    [(mapping, entity)] = in_partition(chosen, partition)
+    return mapping, entity
+
+
+def in_partition(chosen: Sequence[Chosen], partition: str | None) -> list[Chosen]:
+    """The entities, or one partition of each of them if they have some."""
+    from custom_store_pipeline.orchestration.partitions import partition as partition_of
+    from custom_store_pipeline.orchestration.partitions import partitions_of
+
+    found = []
+    for mapping, entity in chosen:
+        key, definition = "/".join(entity.target_key), partitions_of(mapping)
+        if definition is None:
+            if partition is not None:
+                raise click.UsageError(f"{key} has no partitions; leave out --partition, or select only what has some")
+            found.append((mapping, entity))
+            continue
+        if partition is None:
+            raise click.UsageError(f"{key} has partitions; say which one with --partition")
+        if not definition.has_partition_key(partition):
+            known = definition.get_partition_keys()
+            there = f"{known[0]} to {known[-1]}" if known else "none yet"
+            hint = did_you_mean(partition, known)
+            raise click.UsageError(f"{key} has no partition '{partition}'{hint}; there are: {there}")
+        found.append((mapping, replace(entity, partition=partition_of(definition, partition))))
+    return found
 
 
 def _matches(entity: Entity, pattern: str) -> bool:

@@ -176,6 +176,25 @@ def run_entities(
 
 
 @main.command()
+@click.argument("entity", metavar="ENTITY")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Read at most so many rows.")
+@click.option("--partition", help="The partition, if the entity has some.")
+@click.option("--raw", is_flag=True, help="Show what the driver returned, not the rows that are made of it.")
+def preview(entity: str, limit: int, partition: str | None, raw: bool) -> None:
+    """Show the first rows of an entity as the next run would push them, with their types, pages and seconds.
+
+    ENTITY is an asset key such as shop/warehouse/orders, or an entity's name. Nothing is pushed and no state is stored.
+
+    Example: custom-store preview orders --limit 5
+    """
+    from custom_store_pipeline.cli import preview as command
+
+    if os.environ.get("DAGSTER_HOME"):  # without it, what the first run would push
+        _check_dagster_home()
+    command.preview(entity, partition, limit, raw=raw)
+
+
+@main.command()
 @click.argument("projects", nargs=-1)
 def status(projects: Sequence[str]) -> None:
     """Show each entity's last materialization: rows, seconds, and where it is now.
@@ -272,5 +291,5 @@ def _check_dagster_home() -> None:
         raise click.ClickException(f"DAGSTER_HOME is '{home}', which is not a folder; set it to that of your runs")
     if not os.environ.get("DAGSTER_HOME"):
         raise click.ClickException(
-            "DAGSTER_HOME is not set, so no state is stored; where your projects are: export DAGSTER_HOME=$PWD/.dagster_home"
+            "DAGSTER_HOME is not set, so no state is stored; run: export DAGSTER_HOME=$PWD/.dagster_home"
         )

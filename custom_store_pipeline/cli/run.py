@@ -12,13 +12,12 @@ from typing import Any
 import click
 import dagster as dg
 
-from custom_store_pipeline.cli.chosen import Chosen, folder_of_projects, selected
+from custom_store_pipeline.cli.chosen import folder_of_projects, in_partition, selected
 from custom_store_pipeline.cli.progress import Watched, shown_progress
 from custom_store_pipeline.cli.table import print_table
 from custom_store_pipeline.config.entity import Entity
 from custom_store_pipeline.definitions import build_definitions
-from custom_store_pipeline.errors import did_you_mean
-from custom_store_pipeline.orchestration.partitions import partitions_of
+from custom_store_pipeline.projects.loading import load_projects
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,8 @@ def materialized(
     patterns: Sequence[str], options: RunOptions, partition: str | None, *, as_json: bool, verbose: bool
 ) -> bool:
     """Materializes entities and prints what became of them; whether all of them arrived."""
-    chosen = selected(patterns)
-    _check_partitions(chosen, partition)
+    chosen = selected(load_projects(folder_of_projects()), patterns)
+    in_partition(chosen, partition)
     definitions = build_definitions(folder_of_projects())
     keys = [dg.AssetKey(entity.target_key) for _, entity in chosen]
     steps = {definitions.get_assets_def(key).op.name for key in keys}
@@ -90,24 +89,6 @@ def materialized(
     else:
         _print(found, result.run_id, options)
     return result.success
-
-
-def _check_partitions(chosen: Sequence[Chosen], partition: str | None) -> None:
-    with_partitions = ["/".join(entity.target_key) for mapping, entity in chosen if mapping.config.partitions]
-    if with_partitions and partition is None:
-        raise click.UsageError(f"{with_partitions[0]} has partitions; say which one with --partition")
-    if partition is not None and len(with_partitions) < len(chosen):
-        others = ["/".join(entity.target_key) for mapping, entity in chosen if not mapping.config.partitions]
-        raise click.UsageError(f"{others[0]} has no partitions; leave out --partition, or select only those that have")
-    for mapping, entity in chosen:
-        definition = partitions_of(mapping)
-        if definition is not None and partition is not None and not definition.has_partition_key(partition):
-            known = definition.get_partition_keys()
-            there = f"{known[0]} to {known[-1]}" if known else "none yet"
-            key = "/".join(entity.target_key)
-            raise click.UsageError(
-                f"{key} has no partition '{partition}'{did_you_mean(partition, known)}; there are: {there}"
-            )
 
 
 @contextlib.contextmanager

@@ -32,7 +32,10 @@ def table_lines(
     header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int], width: int
 ) -> Iterator[str]:
     """The lines of a table that is at most so wide, if that leaves a character for each column."""
-    natural = [max(_width(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    natural = [
+        max(_width(line) for row in (header, *rows) for line in row[column].splitlines() or ("",))
+        for column in range(len(header))
+    ]
     widths = _fitting(natural, width - 3 * len(natural) - 1)
     yield _rule(widths, *"┏━┳┓")
     yield from _row(header, widths, right, "┃")

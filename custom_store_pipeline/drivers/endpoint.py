@@ -9,11 +9,14 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from custom_store_pipeline.config.entity import Entity, Side
+from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.pieces import as_frame
 from custom_store_pipeline.data.pulled import DataFormat, read_pulled
 from custom_store_pipeline.data.record_batches import deletes_table, in_batches, of_one_schema, record_batch_reader
 from custom_store_pipeline.data.spool import Spool, temporary_files
 from custom_store_pipeline.data.stream import DataStream, PulledData
+from custom_store_pipeline.drivers.call_config import RunValues, driver_config
 from custom_store_pipeline.drivers.calls import call, call_push, instance
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
 from custom_store_pipeline.drivers.push_status import PushStatus, plain_value, read_fingerprint, read_status
@@ -84,6 +87,18 @@ class Endpoint:
         ):
             yield pulled
 
+    @contextlib.contextmanager
+    def returned(self) -> Iterator[Any]:
+        """What ``pull_data`` returns, before anything is made of it; for people who look at it.
+
+        Raises:
+            PullError: the driver raised.
+            DriverError: the driver cannot be found or imported.
+        """
+        config = self.make_config()
+        with instance(self.driver, "pull_data", PullError, self.redactor) as driver:
+            yield call(lambda: driver.pull_data(config, self.entity), PullError, self._who("pull_data"), self.redactor)
+
     def as_frames(self, pulled: PulledData) -> PulledData:
         """What was pulled from here, in pieces of pandas; see :func:`as_frames`."""
         return as_frames(pulled, self._who("pull_data"), self.redactor)
@@ -145,6 +160,21 @@ class Endpoint:
 
     def _who(self, method: str) -> str:
         return f"{method} of '{self.driver.shown}' for '{self.entity}'"
+
+
+def endpoint_of(
+    driver: DriverVersion, mapping: LoadedMapping, side: Side, entity: Entity, run: RunValues, redactor: Redactor
+) -> Endpoint:
+    """A driver as one side of an entity of a mapping."""
+    data_format = mapping.config.from_.data_format
+    return Endpoint(
+        driver,
+        entity.name if side == "from" else entity.target_name,
+        lambda: driver_config(mapping, side, entity, run),
+        redactor,
+        # data_format belongs to the source; a store that mappings only write to gives DataFrames.
+        DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat(),
+    )
 
 
 @contextlib.contextmanager

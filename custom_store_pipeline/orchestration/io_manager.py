@@ -14,7 +14,7 @@ from custom_store_pipeline.config.models import NO_RETRIES
 from custom_store_pipeline.data.pulled import DataFormat
 from custom_store_pipeline.data.stream import PulledData
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of
-from custom_store_pipeline.drivers.endpoint import Endpoint, as_frames, open_data
+from custom_store_pipeline.drivers.endpoint import Endpoint, as_frames, endpoint_of, open_data
 from custom_store_pipeline.drivers.loading import DriverVersion
 from custom_store_pipeline.errors import ConfigurationError, DriverCallError, DriverImportError, Problem
 from custom_store_pipeline.identifiers import dagster_identifier
@@ -49,15 +49,7 @@ class CustomStoreIOManager(dg.IOManager):
         self, mapping: LoadedMapping, side: Side, entity: Entity, run: RunValues, redactor: Redactor
     ) -> Endpoint:
         """This store as one side of an entity of a mapping."""
-        data_format = mapping.config.from_.data_format
-        return Endpoint(
-            self._driver,
-            entity.name if side == "from" else entity.target_name,
-            lambda: driver_config(mapping, side, entity, run),
-            redactor,
-            # data_format belongs to the source; a store that mappings only write to gives DataFrames.
-            DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat(),
-        )
+        return endpoint_of(self._driver, mapping, side, entity, run, redactor)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The entity that a hand-written asset depends on, as one DataFrame."""

@@ -102,8 +102,7 @@ def test_status_needs_a_home_that_stays(shop: ProjectsFolder) -> None:
 
     assert result.exit_code == 1
     assert (
-        "DAGSTER_HOME is not set, so no state is stored; where your projects are: export DAGSTER_HOME=$PWD/.dagster_home"
-        in result.stderr
+        "DAGSTER_HOME is not set, so no state is stored; run: export DAGSTER_HOME=$PWD/.dagster_home" in result.stderr
     )
 
 

@@ -22,14 +22,14 @@ def test_a_table_is_as_wide_as_it_needs() -> None:
 
 def test_cells_that_do_not_fit_are_wrapped_between_words_and_within_long_ones() -> None:
     assert shown([["a, bb, ccc", "1"], ["abcdefghij", "two\nlines"]], 20) == (
-        "┏━━━━━━━━━┳━━━━━━━━┓\n"
-        "┃ name    ┃ rows   ┃\n"
-        "┡━━━━━━━━━╇━━━━━━━━┩\n"
-        "│ a, bb,  │ 1      │\n"
-        "│ ccc     │        │\n"
-        "│ abcdefg │ two    │\n"
-        "│ hij     │ lines  │\n"
-        "└─────────┴────────┘"
+        "┏━━━━━━━━━━┳━━━━━━━┓\n"
+        "┃ name     ┃ rows  ┃\n"
+        "┡━━━━━━━━━━╇━━━━━━━┩\n"
+        "│ a, bb,   │ 1     │\n"
+        "│ ccc      │       │\n"
+        "│ abcdefgh │ two   │\n"
+        "│ ij       │ lines │\n"
+        "└──────────┴───────┘"
     )
 
 
