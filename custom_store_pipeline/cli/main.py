@@ -175,6 +175,46 @@ def run_entities(
         raise SystemExit(1)
 
 
+@main.command("check")
+@click.argument("stores", nargs=-1, metavar="[STORE]…")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=30, show_default=True, help="Seconds for each."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def check_stores(stores: Sequence[str], timeout: float, as_json: bool) -> None:
+    """Ask stores whether they can be used: calls check(config) of each store's driver, side by side.
+
+    STORE is a project, a store's name, project/store, or a pattern; by default all stores of the mappings. Exits with
+    1 if one failed.
+
+    Example: custom-store check shop/warehouse
+    """
+    from custom_store_pipeline.cli import check
+
+    if not check.all_right(stores, timeout, as_json=as_json):
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("projects", nargs=-1, metavar="[PROJECT]…")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Write nothing; exit with 1 if a lock file is not up to date."
+)
+def discover(projects: Sequence[str], only_check: bool) -> None:
+    """Ask sources which entities they have, where mappings name them by patterns, and write that into lock files.
+
+    Patterns are items of include such as '*', 'order_*' or 're:order_[0-9]+'. What they stand for is written into
+    <name>.entities.lock beside the mapping file, which is all that definitions read. Exits with 1 if a store did not
+    answer.
+
+    Example: custom-store discover shop --check
+    """
+    from custom_store_pipeline.cli.discover import discovered
+
+    if not discovered(projects, only_check=only_check):
+        raise SystemExit(1)
+
+
 @main.command()
 @click.argument("entity", metavar="ENTITY")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Read at most so many rows.")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from custom_store_pipeline.config.entities_lock import is_pattern
 from custom_store_pipeline.config.environment_variables import malformed_reference
 from custom_store_pipeline.config.models import BROKEN_FILES, MappingConfig
 from custom_store_pipeline.config.yaml_file import KeyPath
@@ -142,6 +143,8 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]]:
 def _entities(config: MappingConfig) -> Iterator[Finding]:
     chosen = config.from_.entity
     included = dict.fromkeys(chosen.include or ())
+    if any(map(is_pattern, (*included, *chosen.exclude))):  # not resolved, because the store is asked first
+        return
     for index, name in enumerate(chosen.exclude):
         if name not in included:
             message = f"'{name}' is not in include, so it excludes nothing{did_you_mean(name, included)}"

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from custom_store_pipeline.config.checks import check_mapping
+from custom_store_pipeline.config.entities_lock import Discovered, PatternError, lock_path, read_lock, resolved
 from custom_store_pipeline.config.mapping import LoadedMapping, place_problem
 from custom_store_pipeline.config.models import MappingConfig
 from custom_store_pipeline.config.validation_messages import explain
@@ -29,13 +30,19 @@ class LoadedFile:
     problems: tuple[Problem, ...]
 
 
-def load_mapping_files(projects_dir: Path, project: str | None = None) -> list[LoadedFile]:
+def load_mapping_files(
+    projects_dir: Path, project: str | None = None, *, with_patterns: bool = False
+) -> list[LoadedFile]:
     """Reads and checks every ``<projects_dir>/<project>/mappings/*.yaml`` (and ``*.yml``), sorted by path.
 
-    ``project`` is one project, or None for all. Each file is checked by itself; what concerns several of them is in
-    :mod:`.lineage`.
+    Each file is checked by itself; what concerns several of them is in :mod:`.lineage`.
+
+    Args:
+        projects_dir: the projects folder.
+        project: one project, or None for all.
+        with_patterns: patterns of entities stay as they are, instead of what the lock file says that they stand for.
     """
-    return [_load_file(name, path) for name, path in mapping_files(projects_dir, project)]
+    return [_load_file(name, path, with_patterns) for name, path in mapping_files(projects_dir, project)]
 
 
 def shown_path(path: Path) -> str:
@@ -55,7 +62,7 @@ def mapping_files(projects_dir: Path, project: str | None = None) -> Iterator[tu
                     yield folder.name, path
 
 
-def _load_file(project: str, path: Path) -> LoadedFile:
+def _load_file(project: str, path: Path, with_patterns: bool) -> LoadedFile:
     shown = shown_path(path)
     if not is_plain_name(project):
         message = f"the project folder '{project}' is not a plain name; rename it to letters, digits and _ only"
@@ -65,12 +72,13 @@ def _load_file(project: str, path: Path) -> LoadedFile:
         return LoadedFile(project, path, (), (Problem(shown, 0, 0, "", message),))
     try:
         file = read_yaml(path, shown)
+        lock = None if with_patterns else read_lock(lock_path(path), shown_path(lock_path(path)))
     except ConfigurationError as error:
         return LoadedFile(project, path, (), tuple(error.problems))
     mappings: list[LoadedMapping] = []
     problems = _check_top_level(file)
     for index, item in _items(file):
-        loaded = _load_mapping(project, file, index, item)
+        loaded = _load_mapping(project, file, index, item, lock)
         if isinstance(loaded, LoadedMapping):
             mappings.append(loaded)
         else:
@@ -115,7 +123,9 @@ def _items(file: YamlFile) -> Iterator[tuple[int, dict[str, Any]]]:
             yield index, item["mapping"]
 
 
-def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]) -> LoadedMapping | list[Problem]:
+def _load_mapping(
+    project: str, file: YamlFile, index: int, item: dict[str, Any], lock: Mapping[str, Discovered] | None
+) -> LoadedMapping | list[Problem]:
     defaults = file.content.get("defaults")
     written = _long_form(item)
     document = _merge(_long_form(defaults if isinstance(defaults, dict) else {}), written)
@@ -124,6 +134,13 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
             place_problem(file, index, path, f"a key must be a string, not {describe(path[-1])}; quote it", at_key=True)
             for path in not_text
         ]
+    name = document.get("mapping_name") or (file.path.stem if index == 0 else f"{file.path.stem}_{index + 1}")
+    positions: Mapping[str, int] = {}
+    if lock is not None:
+        try:
+            document, positions = resolved(document, lock.get(str(name)), lock_path(file.path), project)
+        except PatternError as error:
+            return [place_problem(file, index, error.key_path, str(error))]
     try:
         config = MappingConfig.model_validate(document)
     except ValidationError as invalid:
@@ -138,10 +155,11 @@ def _load_mapping(project: str, file: YamlFile, index: int, item: dict[str, Any]
     ]
     if not all(is_warning for is_warning, _ in placed):
         return [problem for is_warning, problem in placed if not is_warning]
-    name = config.mapping_name or (file.path.stem if index == 0 else f"{file.path.stem}_{index + 1}")
     if problem := unreadable(name):
         return [place_problem(file, index, (), f"{problem}; rename the file, or write 'mapping_name'", at_key=True)]
-    return LoadedMapping(project, name, file, index, config, document, tuple(warning for _, warning in placed))
+    return LoadedMapping(
+        project, name, file, index, config, document, tuple(warning for _, warning in placed), positions
+    )
 
 
 def _long_form(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class LoadedMapping:
         config: its settings.
         document: the mapping as written, merged with the defaults, ``to`` in its long form. ``${…}`` is unresolved.
         warnings: keys of it that have no effect.
+        pattern_positions: where there are patterns in ``include``: which of its items each entity comes from.
     """
 
     project: str
@@ -34,6 +35,7 @@ class LoadedMapping:
     config: MappingConfig
     document: dict[str, Any] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
+    pattern_positions: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def store(self, side: Side) -> Store:
         """The settings of one side's store."""
@@ -63,7 +65,8 @@ class LoadedMapping:
     @cached_property
     def include_positions(self) -> Mapping[str, int]:
         """The position of each entity in ``from.entity.include``."""
-        return {name: index for index, name in enumerate(self.config.from_.entity.include or ())}
+        names = self.config.from_.entity.include or ()
+        return self.pattern_positions or {name: index for index, name in enumerate(names)}
 
     def problem(self, key_path: KeyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem at a key of this mapping, written in the mapping itself or in the file's defaults."""

@@ -19,7 +19,7 @@ from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config
 from custom_store_pipeline.drivers.calls import call, call_push, instance
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
-from custom_store_pipeline.drivers.push_status import PushStatus, plain_value, read_fingerprint, read_status
+from custom_store_pipeline.drivers.push_status import PushStatus, plain_value, read_fingerprint, read_names, read_status
 from custom_store_pipeline.errors import PullError, PushError
 from custom_store_pipeline.redaction import Redactor
 
@@ -40,6 +40,7 @@ class Endpoint:
             :func:`~custom_store_pipeline.drivers.call_config.driver_config`.
         redactor: masks the secrets in whatever is raised or returned as metadata.
         data_format: how raw values are decoded.
+        is_target: whether it is pushed to.
     """
 
     driver: DriverVersion
@@ -47,14 +48,15 @@ class Endpoint:
     make_config: Callable[[], dict[str, Any]]
     redactor: Redactor
     data_format: DataFormat = field(default_factory=DataFormat)
+    is_target: bool = False
 
-    def has(self, method: Literal["pull_keys", "push_arrow"]) -> bool:
+    def has(self, method: Literal["pull_keys", "push_arrow", "check", "list_entities"]) -> bool:
         """Whether the driver has a method that drivers may leave out.
 
         Raises:
             DriverError: the driver cannot be found or imported.
         """
-        beside = "push_data" if method == "push_arrow" else "pull_data"
+        beside = "push_data" if self.is_target or method == "push_arrow" else "pull_data"
         found = load_driver_class(self.driver, beside, self.redactor)
         return callable(getattr(found, method, None))
 
@@ -121,6 +123,33 @@ class Endpoint:
             )
             return self.redactor.text(found)
 
+    def list_entities(self) -> list[str]:
+        """The names of all entities that the store has, as its driver lists them.
+
+        Raises:
+            PullError: the driver raised.
+            UnusableDataError: it returned something else than different names.
+            DriverError: the driver cannot be found or imported, or has no ``list_entities``.
+        """
+        config = self.make_config()
+        with instance(self.driver, "list_entities", PullError, self.redactor) as driver:
+            who = f"list_entities of '{self.driver.shown}'"
+            return call(lambda: read_names(driver.list_entities(config)), PullError, who, self.redactor)
+
+    def check(self) -> PushStatus:
+        """What the driver says of its store: that it can be reached, that its settings are right.
+
+        Raises:
+            PullError: the driver raised.
+            PushReportedFailureError: it returned a status that says that something is wrong.
+            DriverError: the driver cannot be found or imported, or has no ``check``.
+        """
+        config = self.make_config()
+        with instance(self.driver, "check", PullError, self.redactor) as driver:
+            who = f"check of '{self.driver.shown}'"
+            status = call(lambda: read_status(driver.check(config)), PullError, who, self.redactor)
+        return PushStatus(self.redactor.value(status.metadata))
+
     def push(self, pulled: PulledData) -> PushStatus:
         """Pushes the entity.
 
@@ -174,6 +203,7 @@ def endpoint_of(
         redactor,
         # data_format belongs to the source; a store that mappings only write to gives DataFrames.
         DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat(),
+        is_target=side == "to",
     )
 
 

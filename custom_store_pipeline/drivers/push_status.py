@@ -1,11 +1,11 @@
-"""The status that a push returns, the fingerprint of a source, and drivers' values in plain Python."""
+"""What drivers return beside data: the status of a push, fingerprints, names; and their values in plain Python."""
 
 from __future__ import annotations
 
 import datetime
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def read_status(returned: Any) -> PushStatus:
     plain = plain_value(returned)
     if plain is False:
         raise PushReportedFailureError(
-            "returned False: the driver says that the push failed; raise an exception instead, so that it can say why"
+            "returned False: the driver says that it failed; raise an exception instead, so that it can say why"
         )
     if plain is True:
         return PushStatus({})
@@ -92,6 +92,26 @@ def read_fingerprint(returned: Any) -> str:
             "data has changed"
         )
     return str(plain)
+
+
+def read_names(returned: Any) -> list[str]:
+    """Turns what ``list_entities`` returned into names.
+
+    Raises:
+        UnusableDataError: it is no iterable of strings, or one of them is empty or there twice; the message begins with
+            "returned".
+    """
+    remedy = "return the names of the entities, each once, as a list of strings"
+    if isinstance(returned, str | bytes | Mapping) or not isinstance(returned, Iterable):
+        raise UnusableDataError(f"returned {type(returned).__name__}; {remedy}")
+    names = list(returned)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise UnusableDataError(f"returned the name {name!r}; {remedy}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UnusableDataError(f"returned '{twice}' more than once; {remedy}")
+    return names
 
 
 def plain_value(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from custom_store_pipeline.config.entities_lock import lock_path
 from custom_store_pipeline.config.loading import mapping_files, shown_path
 from custom_store_pipeline.drivers.driver_files import DRIVER_FOLDER
 
@@ -37,7 +38,7 @@ ALL_PROJECTS = Scope()
 
 
 def scan(projects_dir: Path, scope: Scope = ALL_PROJECTS) -> dict[Path, bytes]:
-    """Reads every mapping file, driver and helper module of a projects folder, or of the part that is in scope."""
+    """Reads every mapping file, lock file, driver and helper of a projects folder, or of the part that is in scope."""
     found: dict[Path, bytes] = {}
     for path in _files(projects_dir, scope):
         try:
@@ -83,6 +84,8 @@ def has_mappings(files: Files) -> bool:
 def _files(projects_dir: Path, scope: Scope) -> Iterator[Path]:
     for _, path in mapping_files(projects_dir, scope.project):
         yield path
+        if lock_path(path).is_file():
+            yield lock_path(path)
     for folder in sorted(projects_dir.glob(f"*/{DRIVER_FOLDER}")):
         if scope.holds(folder.relative_to(projects_dir)):
             yield from sorted(path for path in folder.rglob("*.py") if path.is_file())

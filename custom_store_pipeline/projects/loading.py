@@ -82,18 +82,25 @@ class Projects:
         return sorted({problem for file in self.broken_files for problem in file.problems} | set(self.driver_problems))
 
 
-def load_projects(folder: Path, external_keys: Set[AssetPath] = frozenset(), project: str | None = None) -> Projects:
+def load_projects(
+    folder: Path,
+    external_keys: Set[AssetPath] = frozenset(),
+    project: str | None = None,
+    *,
+    with_patterns: bool = False,
+) -> Projects:
     """Reads all mapping files of a projects folder and checks them, and their drivers' source, without importing any.
 
     Args:
         folder: the projects folder.
         external_keys: the keys of hand-written assets, which mappings may read from.
         project: the project whose mappings are read, or None for all projects.
+        with_patterns: see :func:`.load_mapping_files`.
 
     Returns:
         What is there, problems included; nothing is raised for a mistake in a file.
     """
-    files = load_mapping_files(folder, project)
+    files = load_mapping_files(folder, project, with_patterns=with_patterns)
     together = check_together(mapping for file in files for mapping in file.mappings)
     problems_by_path = {file.path: list(file.problems) for file in files}
     for mapping, problem in together:

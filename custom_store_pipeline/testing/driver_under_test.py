@@ -15,10 +15,10 @@ from custom_store_pipeline.config.entity import Entity, Side
 from custom_store_pipeline.config.loading import load_mapping_files
 from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.data.pulled import DataFormat
-from custom_store_pipeline.drivers.call_config import RunValues, driver_config, redactor_of
+from custom_store_pipeline.drivers.call_config import RunValues, redactor_of
 from custom_store_pipeline.drivers.capabilities import claimed_capabilities
 from custom_store_pipeline.drivers.driver_files import DriverSource, digest_of, read_sources
-from custom_store_pipeline.drivers.endpoint import Endpoint, open_data
+from custom_store_pipeline.drivers.endpoint import Endpoint, endpoint_of, open_data
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
 from custom_store_pipeline.drivers.push_status import PushStatus
 from custom_store_pipeline.errors import ConfigurationError, DriverSignatureError
@@ -176,14 +176,7 @@ class DriverUnderTest:
         key = (self.source.project, "contract", name)
         thing = Entity(name, name, tuple(keys) or self.primary_keys, key, key)
         run = RunValues("contract-run", idempotency_key or uuid.uuid4().hex, watermarks or {})
-        data_format = DataFormat(mapping.config.from_.data_format.type, mapping.config.from_.data_format.options)
-        return Endpoint(
-            self.version,
-            name,
-            lambda: driver_config(mapping, side, thing, run),
-            redactor_of(mapping),
-            data_format if side == "from" else DataFormat(),
-        )
+        return endpoint_of(self.version, mapping, side, thing, run, redactor_of(mapping))
 
     def mapping(self, *, mode: str = "", **settings: Any) -> LoadedMapping:
         """A mapping from the store to itself, which nothing runs: it is what config is made of.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from custom_store_pipeline.drivers.calls import call, instance
-from custom_store_pipeline.errors import CustomStoreError, PullError
+from custom_store_pipeline.errors import CustomStoreError
 from custom_store_pipeline.testing.check import NotForThisDriverError, check
 from custom_store_pipeline.testing.checks.sample import OLD, check_rows, frame, records
 from custom_store_pipeline.testing.driver_under_test import DriverUnderTest
@@ -84,7 +83,7 @@ def listed_entities_can_be_pulled(driver: DriverUnderTest) -> None:
     if not driver.has("list_entities"):
         raise NotForThisDriverError("the driver has no list_entities")
     name = _entity(driver)
-    names = _listed(driver)
+    names = driver.endpoint("from").list_entities()
     if name not in names:
         raise AssertionError(f"list_entities returned {names[:20]}, without '{name}', which can be pulled")
     driver.pull(names[0])
@@ -125,11 +124,3 @@ def _keys(driver: DriverUnderTest) -> tuple[str, ...]:
     if driver.entity and not driver.primary_keys:
         raise NotForThisDriverError("the entity's primary keys are not known; set `primary_keys` in the test class")
     return driver.primary_keys or ("id",)
-
-
-def _listed(driver: DriverUnderTest) -> list[str]:
-    endpoint = driver.endpoint("from")
-    with instance(driver.version, "list_entities", PullError, endpoint.redactor) as made:
-        return call(
-            lambda: list(made.list_entities(endpoint.make_config())), PullError, "list_entities", endpoint.redactor
-        )
