@@ -31,11 +31,11 @@ lint: .venv/.installed-dev ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: .venv/.installed-dev ## all tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Not part of `test`: to watch each line makes what computes take half as long again.
 coverage: .venv/.installed-dev ## all tests, and how many lines and branches they run
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 test-random: .venv/.installed-dev ## property tests and 300 histories with examples that nobody has seen yet
 	HYPOTHESIS_PROFILE=random HISTORIES=300 FIRST_SEED=$${RANDOM}0 $(BIN)/python -m pytest --numprocesses auto \

@@ -15,6 +15,7 @@ from custom_store_pipeline.config.mapping import LoadedMapping
 from custom_store_pipeline.errors import Problem
 from custom_store_pipeline.orchestration.garbage_collection import frozen_objects
 from custom_store_pipeline.projects.loading import check_format_options, load_projects
+from custom_store_pipeline.projects.typed_args import check_args
 
 
 def validated(paths: Sequence[Path], *, as_json: bool) -> bool:
@@ -29,7 +30,9 @@ def validated(paths: Sequence[Path], *, as_json: bool) -> bool:
         chosen = [mapping for mapping in projects.mappings if mapping.file.path.is_relative_to(wanted)]
         problems.update(_below(projects.problems, wanted), check_format_options(chosen))
         mappings += chosen
-        warnings.update(_below(projects.warnings, wanted))
+        wrong, unchecked = check_args(projects, chosen)
+        problems.update(wrong)
+        warnings.update(_below(projects.warnings, wanted), unchecked)
     if as_json:
         click.echo(json.dumps(_as_json(sorted(problems), sorted(warnings), mappings), indent=2, ensure_ascii=False))
     elif problems:

@@ -59,9 +59,7 @@ def driver_config(mapping: LoadedMapping, side: Side, entity: Entity, run: RunVa
             )
             for path, name in resolution.missing
         )
-    if not store.get("args"):
-        # docs/custom_store_driver.md shows the arguments beside an empty `args:`, and drivers look for them in it.
-        store["args"] = {key: copy.deepcopy(store[key]) for key in mapping.store(side).model_extra or {}}
+    store["args"] = args_of(mapping, side, store)
     document = copy.deepcopy(mapping.document)
     document[side]["store"] = copy.deepcopy(store)
     offset = mapping.config.from_.offset
@@ -84,6 +82,20 @@ def driver_config(mapping: LoadedMapping, side: Side, entity: Entity, run: RunVa
         "run_id": run.run_id,
         "idempotency_key": run.idempotency_key,
     }
+
+
+def args_of(mapping: LoadedMapping, side: Side, store: Mapping[str, Any]) -> dict[Any, Any]:
+    """What a driver finds as ``config["args"]``.
+
+    docs/custom_store_driver.md shows the arguments beside an empty ``args:``, and drivers look for them in it.
+
+    Args:
+        mapping: the mapping.
+        side: which of its stores is meant.
+        store: the store with its ``${…}`` filled in.
+    """
+    beside = {key: copy.deepcopy(store[key]) for key in mapping.store(side).model_extra or {}}
+    return store.get("args") or beside
 
 
 def redactor_of(mapping: LoadedMapping) -> Redactor:

@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from custom_store_pipeline.config.entity import Entity, Side
 from custom_store_pipeline.config.mapping import LoadedMapping
@@ -18,15 +18,31 @@ from custom_store_pipeline.data.spool import Spool, temporary_files
 from custom_store_pipeline.data.stream import DataStream, PulledData
 from custom_store_pipeline.drivers.call_config import RunValues, driver_config
 from custom_store_pipeline.drivers.calls import call, call_push, instance
+from custom_store_pipeline.drivers.driver_args import WrongArg, args_model, secrets_of, wrong_arg_problem, wrong_args
 from custom_store_pipeline.drivers.loading import DriverVersion, load_driver_class
 from custom_store_pipeline.drivers.push_status import PushStatus, plain_value, read_fingerprint, read_names, read_status
-from custom_store_pipeline.errors import PullError, PushError
-from custom_store_pipeline.redaction import Redactor
+from custom_store_pipeline.errors import ConfigurationError, DriverCallError, Problem, PullError, PushError
+from custom_store_pipeline.redaction import Redactor, redacted_output
 
 if TYPE_CHECKING:
     from custom_store_pipeline.data.pieces import Piece
 
+Result = TypeVar("Result")
+
 _log = logging.getLogger("custom_store_pipeline")
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A driver during one call: with what it is called, and what becomes of its exceptions."""
+
+    driver: Any
+    config: dict[str, Any]
+    redactor: Redactor
+    failure: type[DriverCallError]
+
+    def call(self, function: Callable[[], Result], who: str) -> Result:
+        return call(function, self.failure, who, self.redactor)
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Endpoint:
         redactor: masks the secrets in whatever is raised or returned as metadata.
         data_format: how raw values are decoded.
         is_target: whether it is pushed to.
+        problem_of: what is wrong with one of the store's args, with its place.
     """
 
     driver: DriverVersion
@@ -49,6 +66,9 @@ class Endpoint:
     redactor: Redactor
     data_format: DataFormat = field(default_factory=DataFormat)
     is_target: bool = False
+    problem_of: Callable[[WrongArg, Redactor], Problem] = lambda wrong, redactor: Problem(
+        "", 0, 0, ".".join(map(str, wrong.location)), redactor.text(wrong.message)
+    )
 
     def has(self, method: Literal["pull_keys", "push_arrow", "check", "list_entities"]) -> bool:
         """Whether the driver has a method that drivers may leave out.
@@ -76,14 +96,13 @@ class Endpoint:
             ResultError: what it returned is not data.
             DriverError: the driver cannot be found or imported.
         """
-        config = self.make_config()
         with (
-            instance(self.driver, method, PullError, self.redactor) as driver,
+            self._opened(method, PullError) as opened,
             open_data(
-                lambda: getattr(driver, method)(config, self.entity),
+                lambda: getattr(opened.driver, method)(opened.config, self.entity),
                 self.data_format,
                 self._who(method),
-                self.redactor,
+                opened.redactor,
                 as_arrow=as_arrow,
             ) as pulled,
         ):
@@ -97,9 +116,8 @@ class Endpoint:
             PullError: the driver raised.
             DriverError: the driver cannot be found or imported.
         """
-        config = self.make_config()
-        with instance(self.driver, "pull_data", PullError, self.redactor) as driver:
-            yield call(lambda: driver.pull_data(config, self.entity), PullError, self._who("pull_data"), self.redactor)
+        with self._opened("pull_data", PullError) as opened:
+            yield opened.call(lambda: opened.driver.pull_data(opened.config, self.entity), self._who("pull_data"))
 
     def as_frames(self, pulled: PulledData) -> PulledData:
         """What was pulled from here, in pieces of pandas; see :func:`as_frames`."""
@@ -113,15 +131,12 @@ class Endpoint:
             UnusableDataError: it returned something that is not a fingerprint.
             DriverError: the driver cannot be found or imported.
         """
-        config = self.make_config()
-        with instance(self.driver, "fingerprint", PullError, self.redactor) as driver:
-            found = call(
-                lambda: read_fingerprint(driver.fingerprint(config, self.entity)),
-                PullError,
+        with self._opened("fingerprint", PullError) as opened:
+            found = opened.call(
+                lambda: read_fingerprint(opened.driver.fingerprint(opened.config, self.entity)),
                 self._who("fingerprint"),
-                self.redactor,
             )
-            return self.redactor.text(found)
+            return opened.redactor.text(found)
 
     def list_entities(self) -> list[str]:
         """The names of all entities that the store has, as its driver lists them.
@@ -131,10 +146,9 @@ class Endpoint:
             UnusableDataError: it returned something else than different names.
             DriverError: the driver cannot be found or imported, or has no ``list_entities``.
         """
-        config = self.make_config()
-        with instance(self.driver, "list_entities", PullError, self.redactor) as driver:
+        with self._opened("list_entities", PullError) as opened:
             who = f"list_entities of '{self.driver.shown}'"
-            return call(lambda: read_names(driver.list_entities(config)), PullError, who, self.redactor)
+            return opened.call(lambda: read_names(opened.driver.list_entities(opened.config)), who)
 
     def check(self) -> PushStatus:
         """What the driver says of its store: that it can be reached, that its settings are right.
@@ -144,11 +158,10 @@ class Endpoint:
             PushReportedFailureError: it returned a status that says that something is wrong.
             DriverError: the driver cannot be found or imported, or has no ``check``.
         """
-        config = self.make_config()
-        with instance(self.driver, "check", PullError, self.redactor) as driver:
+        with self._opened("check", PullError) as opened:
             who = f"check of '{self.driver.shown}'"
-            status = call(lambda: read_status(driver.check(config)), PullError, who, self.redactor)
-        return PushStatus(self.redactor.value(status.metadata))
+            status = opened.call(lambda: read_status(opened.driver.check(opened.config)), who)
+            return PushStatus(opened.redactor.value(status.metadata))
 
     def push(self, pulled: PulledData) -> PushStatus:
         """Pushes the entity.
@@ -162,10 +175,10 @@ class Endpoint:
             PullError: the data raised while it was read.
             DriverError: the driver cannot be found or imported.
         """
-        config, stream = self.make_config(), pulled.stream
+        stream = pulled.stream
         takes_arrow = stream.schema is not None
-        with instance(self.driver, "push_arrow" if takes_arrow else "push_data", PushError, self.redactor) as driver:
-            in_chunks = not takes_arrow and not stream.is_repeatable and hasattr(type(driver), "push_chunks")
+        with self._opened("push_arrow" if takes_arrow else "push_data", PushError) as opened:
+            in_chunks = not takes_arrow and not stream.is_repeatable and hasattr(type(opened.driver), "push_chunks")
             method = "push_arrow" if takes_arrow else "push_chunks" if in_chunks else "push_data"
             pieces = iter(stream) if takes_arrow or in_chunks else None
 
@@ -175,9 +188,9 @@ class Endpoint:
                 if stream.schema is not None:
                     data = record_batch_reader(stream.schema, data)
                     deletes = None if deletes is None else deletes_table(deletes, stream.schema)
-                return read_status(call_push(getattr(driver, method), config, self.entity, data, deletes))
+                return read_status(call_push(getattr(opened.driver, method), opened.config, self.entity, data, deletes))
 
-            status = call(push, PushError, self._who(method), self.redactor)
+            status = opened.call(push, self._who(method))
             if pieces is not None and next(pieces, None) is not None:
                 what = "all batches of the reader" if takes_arrow else "all chunks"
                 raise PushError(
@@ -185,7 +198,22 @@ class Endpoint:
                     "iterate over all of them",
                     terminal=True,
                 )
-            return PushStatus(self.redactor.value(status.metadata), status.warning)
+            return PushStatus(opened.redactor.value(status.metadata), status.warning)
+
+    @contextlib.contextmanager
+    def _opened(self, method: str, failure: type[DriverCallError]) -> Iterator[_Opened]:
+        """A new instance of the driver for a call of a method, with the config of the call, whose args are right."""
+        config, redactor = self.make_config(), self.redactor
+        with contextlib.ExitStack() as until_closed:
+            model = args_model(load_driver_class(self.driver, method, redactor))
+            if model is not None:
+                if wrong := wrong_args(model, config.get("args", {})):
+                    raise ConfigurationError(self.problem_of(it, redactor) for it in wrong)
+                secrets = Redactor(secrets_of(model, config.get("args", {})))
+                until_closed.enter_context(redacted_output(secrets))
+                redactor = Redactor(redactor.secrets | secrets.secrets)
+            driver = until_closed.enter_context(instance(self.driver, method, failure, redactor))
+            yield _Opened(driver, config, redactor, failure)
 
     def _who(self, method: str) -> str:
         return f"{method} of '{self.driver.shown}' for '{self.entity}'"
@@ -204,6 +232,7 @@ def endpoint_of(
         # data_format belongs to the source; a store that mappings only write to gives DataFrames.
         DataFormat(data_format.type, data_format.options) if side == "from" else DataFormat(),
         is_target=side == "to",
+        problem_of=lambda wrong, redactor: wrong_arg_problem(mapping, side, wrong, redactor),
     )
 
 

@@ -120,10 +120,10 @@ def test_the_mappings_folder_and_a_file_are_scanned(shop: ProjectsFolder, path: 
 
 
 def test_a_file_outside_of_any_projects_folder_is_not_called_valid(shop: ProjectsFolder) -> None:
-    (shop.root / "elsewhere").mkdir()
-    (shop.root / "elsewhere/bad.yaml").write_text("[")
+    (shop.root / "far/from/any/projects").mkdir(parents=True)  # a test beside this one may have made some
+    (shop.root / "far/from/any/projects/bad.yaml").write_text("[")
 
-    result = run("validate", "elsewhere/bad.yaml")
+    result = run("validate", "far/from/any/projects/bad.yaml")
 
     assert result.exit_code == 1
     assert "belongs to no projects folder; mapping files are <projects folder>/<project_name>/mappings" in result.stderr
