@@ -44,7 +44,7 @@ def read_status(returned: Any) -> PushStatus:
     plain = plain_value(returned)
     if plain is False:
         raise PushReportedFailureError(
-            "returned False: the driver says that it failed; raise an exception instead, so that it can say why"
+            "returned False: the driver says that the push failed; raise an exception instead, so that it can say why"
         )
     if plain is True:
         return PushStatus({})

@@ -36,8 +36,8 @@ def test_a_status_of_success_becomes_metadata(returned: object, metadata: dict) 
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (False, "returned False: the driver says that it failed"),
-        (np.False_, "returned False: the driver says that it failed"),
+        (False, "returned False: the driver says that the push failed"),
+        (np.False_, "returned False: the driver says that the push failed"),
         ({"success": False, "why": "full"}, "returned a failed status (success: False, why: full)"),
         ({"status": "failed"}, "returned a failed status (status: failed)"),
         ({"status": "ERROR", "code": 5}, "returned a failed status (status: ERROR, code: 5)"),
